@@ -1,0 +1,1 @@
+"""The Realtime conversation: protocol, transports, and later agents."""

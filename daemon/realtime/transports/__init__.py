@@ -1,0 +1,1 @@
+"""Ways to reach a Realtime server. One file per transport."""

@@ -1,0 +1,57 @@
+"""The seam between the protocol and the network: whole text frames, in order, one connection per object. Pure."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol
+
+
+class Refusal(Enum):
+    """Why a connection could not be opened; decides how soon it is worth another try."""
+
+    KEY = "key refused"
+    FORBIDDEN = "not allowed"
+    MODEL = "model or address unknown"
+    QUOTA = "rate limit or quota"
+    SERVER = "server trouble"
+    NETWORK = "network"
+
+
+class TransportRefused(Exception):
+    """The connection was never opened. `status` is the HTTP status of the upgrade, None if there was no answer."""
+
+    def __init__(self, refusal: Refusal, detail: str, status: int | None = None) -> None:
+        self.refusal = refusal
+        self.status = status
+        super().__init__(detail)
+
+
+class TransportClosed(Exception):
+    """The connection is gone. `code` is the WebSocket close code, 1006 if the peer vanished without one."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(f"connection closed ({code}{': ' + reason if reason else ''})")
+
+
+class UplinkCongested(Exception):
+    """More than the bound is waiting to be sent: the uplink is slower than real time, the link counts as lost."""
+
+
+class Transport(Protocol):
+    async def connect(self) -> None:
+        """Open the connection. Raises `TransportRefused`."""
+
+    def send(self, text: str) -> None:
+        """Queue one frame; never blocks. Raises `UplinkCongested` over the bound, `TransportClosed` if not open."""
+
+    async def receive(self) -> str | bytes:
+        """The next frame. Raises `TransportClosed`; frames that arrived before the close are delivered first."""
+
+    async def close(self) -> None:
+        """Send what is queued if the peer takes it within the close time-out, then close. Idempotent."""
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes accepted by `send` and not yet given to the socket."""

@@ -1,0 +1,1 @@
+"""Microphones and loudspeakers. One file per driver."""

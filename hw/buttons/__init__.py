@@ -1,0 +1,1 @@
+"""Push buttons. One file per driver."""

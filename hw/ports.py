@@ -1,0 +1,120 @@
+"""The seams between the appliance and its devices. Pure.
+
+Audio is signed 16-bit little-endian PCM, interleaved, in `bytes`. A *frame* is one sample per channel;
+a *period* is what a device hands over at once. Every driver of a port passes the suite of that port in
+`tests/contract/`, the fakes in `hw/fakes.py` included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+SAMPLE_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """How a device talks: `rate_hz` frames per second of `channels` samples, `period_frames` at a time."""
+
+    rate_hz: int
+    channels: int
+    period_frames: int
+
+    @property
+    def frame_bytes(self) -> int:
+        return SAMPLE_BYTES * self.channels
+
+    @property
+    def period_bytes(self) -> int:
+        return self.period_frames * self.frame_bytes
+
+    @property
+    def period_s(self) -> float:
+        return self.period_frames / self.rate_hz
+
+
+Deliver = Callable[[bytes], None]
+"""Takes one captured period. Called on the device's thread: must not block or raise."""
+
+Pull = Callable[[int], bytes]
+"""Given a number of frames, answers exactly that many. Called on the device's thread: must not block or raise."""
+
+OnEdge = Callable[[bool], None]
+"""Takes True for pressed, False for released. May be called on any thread: must not block or raise."""
+
+
+class Microphone(Protocol):
+    """Delivers captured periods, gapless and in order, from `start` until `stop` returns."""
+
+    @property
+    def format(self) -> AudioFormat: ...
+
+    @property
+    def running(self) -> bool:
+        """True while periods can be expected; False after `stop`, or once the device has gone."""
+
+    @property
+    def overflows(self) -> int:
+        """How often the device lost input because it was not read in time."""
+
+    def start(self, deliver: Deliver) -> None:
+        """Open the device. Raises `DeviceError`; raises `RuntimeError` if already started."""
+
+    def stop(self) -> None:
+        """Close the device. No `deliver` begins after this returns. Harmless when not started."""
+
+
+class Speaker(Protocol):
+    """Pulls one period at a time and makes it sound."""
+
+    @property
+    def format(self) -> AudioFormat: ...
+
+    @property
+    def running(self) -> bool:
+        """True while `pull` can be expected; False after `stop`, or once the device has gone."""
+
+    @property
+    def underflows(self) -> int:
+        """How often the device ran dry because `pull` came too late."""
+
+    def heard_frames(self) -> int:
+        """Frames pulled since `start` that have left the device by now: pulled minus what its buffers still hold.
+
+        Never decreases, never exceeds what was pulled; 0 before the first `start`. Callable from any thread.
+        """
+
+    def start(self, pull: Pull) -> None:
+        """Open the device. Raises `DeviceError`; raises `RuntimeError` if already started."""
+
+    def stop(self) -> None:
+        """Close the device, dropping what it still holds. No `pull` begins after this returns. Harmless when not started."""
+
+
+class Button(Protocol):
+    """A push button, or anything that can be pressed and released."""
+
+    def start(self, on_edge: OnEdge) -> None:
+        """Begin to report edges. Raises `DeviceError`; raises `RuntimeError` if already started."""
+
+    def stop(self) -> None:
+        """Release the device. No `on_edge` begins after this returns. Harmless when not started."""
+
+    def is_pressed(self) -> bool:
+        """The level right now, read from the device; False when not started."""
+
+
+class VoiceDetector(Protocol):
+    """Says of one frame of mono audio whether it holds speech."""
+
+    @property
+    def rate_hz(self) -> int: ...
+
+    @property
+    def window_frames(self) -> int:
+        """Exactly how many frames `is_speech` takes."""
+
+    def is_speech(self, window: bytes) -> bool:
+        """Raises `ValueError` unless `window` is `window_frames` of mono PCM."""
