@@ -1,0 +1,42 @@
+"""Tells systemd how the daemon is doing. Shell around systemd's notify socket."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+log = logging.getLogger(__name__)
+
+
+class Notifier:
+    """Speaks the protocol of sd_notify(3); without `NOTIFY_SOCKET` (started by hand) every call does nothing.
+
+    Never raises: a daemon that plays and listens must not fall over because nobody takes its notes.
+    """
+
+    def ready(self) -> None:
+        """Started: what `Type=notify` waits for."""
+        self._send("READY=1")
+
+    def stopping(self) -> None:
+        """Shutting down on purpose; systemd starts its stop time-out."""
+        self._send("STOPPING=1")
+
+    def status(self, text: str) -> None:
+        """One line for `systemctl status`. Line breaks become spaces: every line is its own assignment."""
+        self._send("STATUS=" + " ".join(text.splitlines()))
+
+    def _send(self, assignment: str) -> None:
+        if not os.environ.get("NOTIFY_SOCKET"):
+            return
+        try:
+            from systemd.daemon import notify
+        except ImportError:
+            log.warning(
+                "systemd was not told %s: systemd-python is missing; install harkd[systemd]", assignment
+            )
+            return
+        try:
+            notify(assignment)
+        except (OSError, ValueError) as error:  # ValueError: text that no C string can hold
+            log.warning("systemd was not told %s: %s", assignment, error)

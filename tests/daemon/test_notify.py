@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon.notify import Notifier
+
+pytest.importorskip("systemd.daemon", reason="systemd-python is not installed")
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(path))
+        receiver.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        yield receiver
+
+
+def test_ready_reaches_the_socket(systemd: socket.socket) -> None:
+    Notifier().ready()
+    assert systemd.recv(100) == b"READY=1"
+
+
+def test_stopping_reaches_the_socket(systemd: socket.socket) -> None:
+    Notifier().stopping()
+    assert systemd.recv(100) == b"STOPPING=1"
+
+
+def test_status_reaches_the_socket(systemd: socket.socket) -> None:
+    Notifier().status("listening, 3 turns - grüß Gott")
+    assert systemd.recv(100).decode() == "STATUS=listening, 3 turns - grüß Gott"
+
+
+def test_status_cannot_smuggle_another_assignment(systemd: socket.socket) -> None:
+    Notifier().status("agent said:\nREADY=1")
+    assert systemd.recv(100) == b"STATUS=agent said: READY=1"
+
+
+def test_nothing_happens_when_systemd_is_not_there(
+    systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    Notifier().ready()
+    with pytest.raises(BlockingIOError):
+        systemd.recv(100)
+
+
+def test_a_vanished_socket_is_logged_not_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    with caplog.at_level(logging.WARNING):
+        Notifier().ready()
+    assert "systemd was not told READY=1" in caplog.text
+
+
+def test_a_missing_library_is_logged_with_its_remedy(
+    systemd: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "systemd.daemon", None)
+    Notifier().ready()
+    assert "install harkd[systemd]" in caplog.text
+
+
+def test_text_no_c_string_can_hold_is_logged_not_raised(
+    systemd: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    Notifier().status("half \0 word")
+    assert "systemd was not told" in caplog.text
