@@ -1,0 +1,384 @@
+"""What the box does: one step from (state, event, now) to commands. Pure.
+
+How the states move is in `daemon.transitions`. Here is decided which signal an event means, which depends on
+the talk mode, and what each arrow asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from daemon import events as ev
+from daemon.events import Command, Event, Phase
+from daemon.transitions import ANSWER, LINK, SPEAKER, TURN, Answer, Link, Signal, Speaker, Turn
+
+
+class TalkMode(Enum):
+    HOLD = "hold"  # push-to-talk: press, speak, release
+    TOGGLE = "toggle"  # tap, speak, tap
+    HANDS_FREE = "hands_free"  # the server's voice detection decides
+
+
+class BargeIn(Enum):
+    """What may interrupt an answer. The button always may."""
+
+    BUTTON = "button"  # half duplex in hands-free mode: nothing goes up while the loudspeaker plays
+    SERVER_VAD = "server_vad"  # for headsets and echo-cancelled devices
+
+
+@dataclass(frozen=True, slots=True)
+class TalkSettings:
+    """How turns are taken.
+
+    - `preroll_ms`: how much from before the press belongs to the turn; 0 sends nothing from before it.
+    - `min_turn_ms`: shorter turns are cleared; the API refuses commits under 100 ms.
+    - `min_speech_ms`: turns in which the voice detector heard less are cleared, too.
+    - `release_tail_ms`: how much is still captured after the release.
+    - `max_turn_s`: a turn this long ends by itself, so that a stuck button cannot listen for ever.
+    - `hold_s`: how long a finished turn waits for the link.
+    - `answer_s`: how long an answer may take to begin.
+    - `echo_tail_ms`: how long after the loudspeaker's last sample the microphone may still hear it.
+    """
+
+    mode: TalkMode = TalkMode.HOLD
+    barge_in: BargeIn = BargeIn.BUTTON
+    preroll_ms: float = 300.0
+    min_turn_ms: float = 100.0
+    min_speech_ms: float = 60.0
+    release_tail_ms: float = 0.0
+    max_turn_s: float = 60.0
+    hold_s: float = 15.0
+    answer_s: float = 30.0
+    echo_tail_ms: float = 300.0
+
+
+class Appliance:
+    """The decisions of one box. Not thread-safe: one owner calls `step` for every event, in order."""
+
+    def __init__(self, settings: TalkSettings, period_s: float) -> None:
+        """`period_s`: the microphone's period, the longest a release normally waits for its audio."""
+        self.settings = settings
+        self.turn = Turn.IDLE
+        self.answer = Answer.NONE
+        self.speaker = Speaker.SILENT
+        self.link = Link.DOWN
+        self.link_reason = "not connected yet"
+        self._period_s = period_s
+        self._user_speaking = False
+        self._response_id: str | None = None
+        self._turn_ms = 0.0
+        self._speech_ms = 0.0
+        self._detector_heard = False
+        self._tail_ends = 0.0
+        self._turn_deadline: float | None = None
+        self._answer_deadline: float | None = None
+        self._gate_opens = float("-inf")
+        self._phase = Phase.OFFLINE
+        self._commands: list[Command] = []
+
+    def step(self, event: Event, now: float) -> list[Command]:
+        """Take one event at monotonic time `now` (seconds); answer what to do, in order."""
+        self._commands = []
+        _HANDLERS[type(event)](self, event, now)
+        if (phase := self.phase) is not self._phase:
+            self._phase = phase
+            self._do(ev.ShowPhase(phase))
+        return self._commands
+
+    def next_deadline(self) -> float | None:
+        """When `Tick` is due, or None."""
+        return min((d for d in (self._turn_deadline, self._answer_deadline) if d is not None), default=None)
+
+    @property
+    def phase(self) -> Phase:
+        if self.turn in (Turn.OPEN, Turn.CLOSING) or self._user_speaking:
+            return Phase.LISTENING
+        if self.speaker is Speaker.PLAYING:
+            return Phase.SPEAKING
+        if self.turn in (Turn.HELD, Turn.SENT) or self.answer is not Answer.NONE:
+            return Phase.THINKING
+        if self.link is Link.READY:
+            return Phase.IDLE
+        return Phase.CONNECTING if self.link is Link.CONNECTING else Phase.OFFLINE
+
+    @property
+    def answering(self) -> bool:
+        """Something is being generated or played that an interruption would cut."""
+        return self.answer is not Answer.NONE or self.speaker is Speaker.PLAYING
+
+    # ---- the person ------------------------------------------------------
+
+    def _pressed(self, event: ev.Pressed, now: float) -> None:
+        if self.settings.mode is TalkMode.HANDS_FREE:
+            self._cut(now)
+            if self.link is Link.DOWN:
+                self._refuse_offline()
+        elif self.settings.mode is TalkMode.TOGGLE and self.turn is Turn.OPEN:
+            self._done(now)
+        else:
+            self._talk(now)
+
+    def _released(self, event: ev.Released, now: float) -> None:
+        if self.settings.mode is TalkMode.HOLD and self.turn is Turn.OPEN:
+            self._done(now)
+
+    def _talk(self, now: float) -> None:
+        before = self.turn
+        preroll_ms = self._clean_preroll_ms(now)
+        self._cut(now)
+        if self.link is Link.DOWN and before in (Turn.IDLE, Turn.HELD):
+            self._refuse_offline()
+            return
+        if before is Turn.HELD:
+            self._do(ev.ClearTurn("replaced by a new turn before it could be sent"))
+        if not self._move(Signal.TALK):
+            return
+        self._turn_deadline = now + self.settings.max_turn_s
+        if before is not Turn.CLOSING:
+            self._turn_ms = self._speech_ms = 0.0
+            self._detector_heard = False
+            self._do(ev.OpenTurn(preroll_ms))
+
+    def _clean_preroll_ms(self, now: float) -> float:
+        """How far back the microphone has not heard our own loudspeaker."""
+        if self.speaker is Speaker.PLAYING:
+            return 0.0
+        return min(max(0.0, (now - self._gate_opens) * 1000), self.settings.preroll_ms)
+
+    def _refuse_offline(self) -> None:
+        self._do(ev.ConnectNow())
+        self._do(ev.Refuse(f"not connected: {self.link_reason}"))
+
+    def _done(self, now: float) -> None:
+        self._move(Signal.DONE)
+        self._tail_ends = now + self.settings.release_tail_ms / 1000
+        # The period that holds the release arrives within one period; after two the microphone has stopped.
+        self._turn_deadline = self._tail_ends + 2 * self._period_s
+
+    def _stop(self, event: ev.Stop, now: float) -> None:
+        before = self.turn
+        self._cut(now)
+        if self._move(Signal.STOP):
+            self._turn_deadline = None
+            self._do(ev.ForgetTurn() if before is Turn.SENT else ev.ClearTurn("stopped"))
+
+    def _ask(self, event: ev.Ask, now: float) -> None:
+        if self._may_send_text():
+            self._cut(now)
+            if self._move(Signal.STOP):  # a spoken question still unanswered gives way to the typed one
+                self._turn_deadline = None
+                self._do(ev.ForgetTurn())
+            self._do(ev.SendText(event.text))
+            self._request(now)
+
+    def _say(self, event: ev.Say, now: float) -> None:
+        if self._may_send_text():
+            self._do(ev.SpeakText(event.text))
+            self._request(now)
+
+    def _may_send_text(self) -> bool:
+        if self.link is not Link.READY:
+            self._do(ev.Refuse(f"not connected: {self.link_reason}"))
+        elif self.turn in (Turn.OPEN, Turn.CLOSING):
+            self._do(ev.Refuse("the user is talking"))
+        else:
+            return True
+        return False
+
+    # ---- the microphone --------------------------------------------------
+
+    def _mic_period(self, event: ev.MicPeriod, now: float) -> None:
+        if self.turn is Turn.LIVE:
+            if not self._half_duplex_closed(now):
+                self._do(ev.UploadPeriod())
+        elif self.turn in (Turn.OPEN, Turn.CLOSING):
+            self._do(ev.UploadPeriod())
+            self._turn_ms += event.duration_ms
+            if event.speech is not None:
+                self._detector_heard = True
+                self._speech_ms += event.duration_ms * event.speech
+            if self.turn is Turn.CLOSING and now >= self._tail_ends:
+                self._close(now)
+
+    def _half_duplex_closed(self, now: float) -> bool:
+        if self.settings.barge_in is BargeIn.SERVER_VAD:
+            return False
+        return self.speaker is Speaker.PLAYING or now < self._gate_opens
+
+    def _close(self, now: float) -> None:
+        """The turn's last audio is here, or will never come: send it, keep it or throw it away."""
+        self._turn_deadline = None
+        limits = self.settings
+        if self._turn_ms < limits.min_turn_ms:
+            self._clear(f"shorter than {limits.min_turn_ms:.0f} ms")
+        elif self._detector_heard and self._speech_ms < limits.min_speech_ms:
+            self._clear("no speech in it")
+        elif self.link is Link.READY:
+            self._move(Signal.SPOKEN)
+            self._commit(now)
+        else:
+            self._move(Signal.SPOKEN_OFFLINE)
+            self._turn_deadline = now + limits.hold_s
+            self._do(ev.ConnectNow())
+
+    def _clear(self, reason: str) -> None:
+        self._move(Signal.EMPTY)
+        self._do(ev.ClearTurn(reason))
+
+    def _commit(self, now: float) -> None:
+        self._turn_deadline = None
+        self._do(ev.CommitTurn())
+        self._request(now)
+
+    # ---- the answer ------------------------------------------------------
+
+    def _request(self, now: float) -> None:
+        self._move(Signal.REQUESTED)
+        if self.answer is Answer.EXPECTED:
+            self._answer_deadline = now + self.settings.answer_s
+
+    def _answer_started(self, event: ev.AnswerStarted, now: float) -> None:
+        was_sent = self.turn is Turn.SENT
+        self._response_id = event.response_id
+        self._answer_deadline = None
+        self._move(Signal.STARTED)
+        if was_sent:
+            self._do(ev.ForgetTurn())
+
+    def _answer_ended(self, event: ev.AnswerEnded, now: float) -> None:
+        if event.status in ("failed", "incomplete", "lost"):
+            self._do(ev.Report(f"answer {event.status}: {event.detail or 'no reason given'}"))
+        expected = self._response_id if self.answer in (Answer.GENERATING, Answer.QUEUED) else None
+        if event.response_id != expected or self.answer is Answer.NONE:
+            return  # the end of a response that was interrupted, or of one we never followed
+        was_sent = self.turn is Turn.SENT
+        self._response_id = None
+        self._move(Signal.ENDED)
+        self._answer_deadline = now + self.settings.answer_s if self.answer is Answer.EXPECTED else None
+        if was_sent:
+            self._do(ev.ForgetTurn())
+
+    def _playback_started(self, event: ev.PlaybackStarted, now: float) -> None:
+        self._move(Signal.QUEUED)
+
+    def _playback_drained(self, event: ev.PlaybackDrained, now: float) -> None:
+        if self._move(Signal.DRAINED):
+            self._gate_opens = now + self.settings.echo_tail_ms / 1000
+
+    def _cut(self, now: float) -> None:
+        """The interruption: everything that is generated or played ends here."""
+        if self.answering:
+            self._do(ev.Interrupt())
+            self._move(Signal.CUT)
+            self._response_id = None
+            self._answer_deadline = None
+            self._gate_opens = now  # whoever interrupts is about to speak
+
+    # ---- hands-free ------------------------------------------------------
+
+    def _user_speech_started(self, event: ev.UserSpeechStarted, now: float) -> None:
+        if self.turn is Turn.LIVE:
+            self._user_speaking = True
+            if self.settings.barge_in is BargeIn.SERVER_VAD:
+                self._cut(now)
+
+    def _user_speech_stopped(self, event: ev.UserSpeechStopped, now: float) -> None:
+        self._user_speaking = False
+
+    def _input_committed(self, event: ev.InputCommitted, now: float) -> None:
+        if self.turn is Turn.LIVE and self.answer is Answer.NONE:
+            self._request(now)
+
+    # ---- the link --------------------------------------------------------
+
+    def _link_connecting(self, event: ev.LinkConnecting, now: float) -> None:
+        self._move(Signal.CONNECTING)
+
+    def _link_ready(self, event: ev.LinkReady, now: float) -> None:
+        was_held = self.turn is Turn.HELD
+        self._move(Signal.UP)
+        if was_held:
+            self._commit(now)
+        elif self.settings.mode is TalkMode.HANDS_FREE and self._move(Signal.STREAM):
+            self._do(ev.StartStreaming())
+
+    def _link_down(self, event: ev.LinkDown, now: float) -> None:
+        before = self.turn
+        self.link_reason = event.reason
+        self._user_speaking = False
+        self._response_id = None
+        self._answer_deadline = None
+        self._move(Signal.DOWN)
+        if before is Turn.LIVE:
+            self._do(ev.StopStreaming())
+        elif before in (Turn.OPEN, Turn.CLOSING, Turn.SENT):
+            self._do(ev.RewindTurn())
+        if before is Turn.SENT:
+            self._turn_deadline = now + self.settings.hold_s
+            self._do(ev.ConnectNow())
+
+    # ---- time ------------------------------------------------------------
+
+    def _tick(self, event: ev.Tick, now: float) -> None:
+        if self._answer_deadline is not None and now >= self._answer_deadline:
+            self._answer_deadline = None
+            was_sent = self.turn is Turn.SENT
+            self._do(ev.Report(f"no answer began within {self.settings.answer_s:.0f} s"))
+            self._cut(now)
+            self._move(Signal.EXPIRED)
+            if was_sent:
+                self._do(ev.ForgetTurn())
+        elif self._turn_deadline is not None and now >= self._turn_deadline:
+            self._turn_due(now)
+
+    def _turn_due(self, now: float) -> None:
+        self._turn_deadline = None
+        if self.turn is Turn.OPEN:
+            self._do(ev.Report(f"turn ended after {self.settings.max_turn_s:.0f} s: is the button stuck?"))
+            self._done(now)
+        elif self.turn is Turn.CLOSING:
+            self._do(ev.Report("the microphone delivered nothing after the release"))
+            self._close(now)
+        elif self._move(Signal.EXPIRED):
+            self._do(ev.ClearTurn(f"no connection within {self.settings.hold_s:.0f} s"))
+
+    # ---- movement --------------------------------------------------------
+
+    def _do(self, command: Command) -> None:
+        self._commands.append(command)
+
+    def _move(self, signal: Signal) -> bool:
+        """Move all four states by one signal; True if any table has a row for it."""
+        turn = TURN[self.turn].get(signal)
+        answer = ANSWER[self.answer].get(signal)
+        speaker = SPEAKER[self.speaker].get(signal)
+        link = LINK[self.link].get(signal)
+        self.turn = turn or self.turn
+        self.answer = answer or self.answer
+        self.speaker = speaker or self.speaker
+        self.link = link or self.link
+        return any((turn, answer, speaker, link))
+
+
+_HANDLERS: dict[type, Callable[[Appliance, Any, float], None]] = {
+    ev.Pressed: Appliance._pressed,
+    ev.Released: Appliance._released,
+    ev.Stop: Appliance._stop,
+    ev.Ask: Appliance._ask,
+    ev.Say: Appliance._say,
+    ev.MicPeriod: Appliance._mic_period,
+    ev.LinkConnecting: Appliance._link_connecting,
+    ev.LinkReady: Appliance._link_ready,
+    ev.LinkDown: Appliance._link_down,
+    ev.AnswerStarted: Appliance._answer_started,
+    ev.AnswerEnded: Appliance._answer_ended,
+    ev.PlaybackStarted: Appliance._playback_started,
+    ev.PlaybackDrained: Appliance._playback_drained,
+    ev.UserSpeechStarted: Appliance._user_speech_started,
+    ev.UserSpeechStopped: Appliance._user_speech_stopped,
+    ev.InputCommitted: Appliance._input_committed,
+    ev.Tick: Appliance._tick,
+}

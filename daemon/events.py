@@ -1,0 +1,258 @@
+"""What the appliance can be told and what it can ask for. Pure.
+
+Events come from the button, the microphone, the loudspeaker, the link and the control socket; commands are
+carried out by `daemon.app`. All are plain values, so that any history of the box can be written down and
+replayed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Phase(Enum):
+    """What the box is doing, as a person standing before it would say it."""
+
+    OFFLINE = "offline"
+    CONNECTING = "connecting"
+    IDLE = "idle"
+    LISTENING = "listening"
+    THINKING = "thinking"
+    SPEAKING = "speaking"
+
+
+# ---- events ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """The talk button went down, or `harkd press`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The talk button came up, or `harkd release`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """An explicit stop: be silent, forget the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A typed question, answered as if it had been spoken."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A text to be spoken as it stands."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MicPeriod:
+    """One captured period has arrived. `speech` is None when no voice detector is running."""
+
+    duration_ms: float
+    speech: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkConnecting:
+    """A connection attempt has begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkReady:
+    """The server has confirmed our session: audio may go up."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """No connection, and none being attempted right now. `reason` is a sentence for the owner."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerStarted:
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEnded:
+    """The server has finished with a response; what it queued may still be playing.
+
+    `response_id` is None for a request that never became a response.
+    """
+
+    response_id: str | None
+    status: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStarted:
+    """Answer audio was queued while the loudspeaker had nothing to play."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackDrained:
+    """Everything queued has been heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserSpeechStarted:
+    """The server's voice detection heard the user begin (hands-free)."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserSpeechStopped:
+    """The server's voice detection heard the user end (hands-free)."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputCommitted:
+    """The server turned the input buffer into a user message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed; sent when `next_deadline` is due."""
+
+
+Event = (
+    Pressed
+    | Released
+    | Stop
+    | Ask
+    | Say
+    | MicPeriod
+    | LinkConnecting
+    | LinkReady
+    | LinkDown
+    | AnswerStarted
+    | AnswerEnded
+    | PlaybackStarted
+    | PlaybackDrained
+    | UserSpeechStarted
+    | UserSpeechStopped
+    | InputCommitted
+    | Tick
+)
+
+
+# ---- commands --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Silence the loudspeaker, cancel the response, truncate what was not heard: always first in its step."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTurn:
+    """Begin the user's turn with what was captured in the last `preroll_ms` before it."""
+
+    preroll_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPeriod:
+    """The captured period of this step belongs to the turn: send it up."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitTurn:
+    """The turn is complete: send what is left of it and ask for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClearTurn:
+    """The turn comes to nothing: forget its audio here and on the server. `reason` says why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RewindTurn:
+    """The link was lost before the turn was answered: its audio has to go up again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetTurn:
+    """The answer has begun: the turn's audio is no longer needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartStreaming:
+    """Hands-free: from now on captured periods go up as they come."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopStreaming:
+    """Hands-free: nothing goes up any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendText:
+    """Send a typed user message and ask for an answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakText:
+    """Ask for an answer that speaks exactly this text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectNow:
+    """Someone is waiting: end the back-off and try to connect at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """What was asked for cannot be done now; `reason` is a sentence for the person asking."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something the owner should find in the journal."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowPhase:
+    """The phase has changed."""
+
+    phase: Phase
+
+
+Command = (
+    Interrupt
+    | OpenTurn
+    | UploadPeriod
+    | CommitTurn
+    | ClearTurn
+    | RewindTurn
+    | ForgetTurn
+    | StartStreaming
+    | StopStreaming
+    | SendText
+    | SpeakText
+    | ConnectNow
+    | Refuse
+    | Report
+    | ShowPhase
+)

@@ -1,0 +1,114 @@
+"""How the appliance's states move. Pure.
+
+Four small states move together: the user's turn, the answer being generated, the loudspeaker and the link.
+Everything that affects their movement is in these tables; a signal without a row changes nothing. What an
+event means as a signal, and what an arrow asks for, is `daemon.appliance`'s business.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+
+class Turn(Enum):
+    IDLE = auto()
+    OPEN = auto()  # the user has the floor
+    CLOSING = auto()  # released; the period that holds the release is still to come
+    HELD = auto()  # complete, but there is no link to send it over
+    SENT = auto()  # committed; no answer has begun
+    LIVE = auto()  # hands-free: streaming, the server decides where turns begin and end
+
+
+class Answer(Enum):
+    NONE = auto()
+    EXPECTED = auto()  # asked for
+    GENERATING = auto()
+    QUEUED = auto()  # generating, and another one asked for
+
+
+class Speaker(Enum):
+    SILENT = auto()
+    PLAYING = auto()
+
+
+class Link(Enum):
+    DOWN = auto()
+    CONNECTING = auto()
+    READY = auto()
+
+
+class Signal(Enum):
+    TALK = auto()  # the user takes the floor
+    DONE = auto()  # the user gives it back
+    SPOKEN = auto()  # the turn is all here and holds speech; the link is ready
+    SPOKEN_OFFLINE = auto()  # the same without a link
+    EMPTY = auto()  # the turn is all here and holds nothing
+    STOP = auto()
+    EXPIRED = auto()  # waited long enough
+    STREAM = auto()  # hands-free and ready
+    UP = auto()
+    DOWN = auto()
+    REQUESTED = auto()
+    STARTED = auto()
+    ENDED = auto()
+    CUT = auto()
+    QUEUED = auto()
+    DRAINED = auto()
+    CONNECTING = auto()
+
+
+TURN: dict[Turn, dict[Signal, Turn]] = {
+    Turn.IDLE: {Signal.TALK: Turn.OPEN, Signal.STREAM: Turn.LIVE},
+    Turn.OPEN: {Signal.DONE: Turn.CLOSING, Signal.STOP: Turn.IDLE, Signal.DOWN: Turn.OPEN},
+    Turn.CLOSING: {
+        Signal.TALK: Turn.OPEN,  # a bounce, or second thoughts: the same turn goes on
+        Signal.SPOKEN: Turn.SENT,
+        Signal.SPOKEN_OFFLINE: Turn.HELD,
+        Signal.EMPTY: Turn.IDLE,
+        Signal.STOP: Turn.IDLE,
+        Signal.DOWN: Turn.CLOSING,
+    },
+    Turn.HELD: {
+        Signal.TALK: Turn.OPEN,
+        Signal.UP: Turn.SENT,
+        Signal.STOP: Turn.IDLE,
+        Signal.EXPIRED: Turn.IDLE,
+    },
+    Turn.SENT: {
+        Signal.TALK: Turn.OPEN,
+        Signal.STARTED: Turn.IDLE,
+        Signal.ENDED: Turn.IDLE,
+        Signal.STOP: Turn.IDLE,
+        Signal.EXPIRED: Turn.IDLE,
+        Signal.DOWN: Turn.HELD,
+    },
+    Turn.LIVE: {Signal.DOWN: Turn.IDLE},
+}
+
+ANSWER: dict[Answer, dict[Signal, Answer]] = {
+    Answer.NONE: {Signal.REQUESTED: Answer.EXPECTED, Signal.STARTED: Answer.GENERATING},
+    Answer.EXPECTED: {
+        Signal.STARTED: Answer.GENERATING,
+        Signal.ENDED: Answer.NONE,
+        Signal.CUT: Answer.NONE,
+        Signal.DOWN: Answer.NONE,
+    },
+    Answer.GENERATING: {
+        Signal.REQUESTED: Answer.QUEUED,
+        Signal.ENDED: Answer.NONE,
+        Signal.CUT: Answer.NONE,
+        Signal.DOWN: Answer.NONE,
+    },
+    Answer.QUEUED: {Signal.ENDED: Answer.EXPECTED, Signal.CUT: Answer.NONE, Signal.DOWN: Answer.NONE},
+}
+
+SPEAKER: dict[Speaker, dict[Signal, Speaker]] = {
+    Speaker.SILENT: {Signal.QUEUED: Speaker.PLAYING},
+    Speaker.PLAYING: {Signal.DRAINED: Speaker.SILENT, Signal.CUT: Speaker.SILENT},
+}
+
+LINK: dict[Link, dict[Signal, Link]] = {
+    Link.DOWN: {Signal.CONNECTING: Link.CONNECTING},
+    Link.CONNECTING: {Signal.UP: Link.READY, Signal.DOWN: Link.DOWN},
+    Link.READY: {Signal.DOWN: Link.DOWN},
+}

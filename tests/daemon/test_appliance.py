@@ -1,0 +1,446 @@
+"""The appliance as tables: (time, event) -> commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from daemon import events as ev
+from daemon.appliance import Appliance, BargeIn, TalkMode, TalkSettings
+from daemon.events import Phase
+from daemon.transitions import Answer, Link, Speaker, Turn
+
+PERIOD_S = 0.01
+Script = list[tuple[float, Any, list[Any]]]
+
+
+def appliance(mode: TalkMode = TalkMode.HOLD, **settings: Any) -> Appliance:
+    return Appliance(TalkSettings(mode=mode, **settings), PERIOD_S)
+
+
+def play(box: Appliance, script: Script) -> None:
+    """Each step's commands, phases aside, must be exactly the listed ones."""
+    for at, event, expected in script:
+        commands = [c for c in box.step(event, at) if not isinstance(c, ev.ShowPhase)]
+        assert commands == expected, f"{event} at {at}"
+
+
+def ready(mode: TalkMode = TalkMode.HOLD, **settings: Any) -> Appliance:
+    box = appliance(mode, **settings)
+    box.step(ev.LinkConnecting(), 0.0)
+    box.step(ev.LinkReady(), 0.0)
+    return box
+
+
+def speak(box: Appliance, start: float, periods: int, speech: bool | None = True) -> float:
+    """Feed captured periods; answers the time of the last."""
+    for i in range(1, periods + 1):
+        box.step(ev.MicPeriod(10.0, speech), start + i * PERIOD_S)
+    return start + periods * PERIOD_S
+
+
+def asked(mode: TalkMode = TalkMode.HOLD, **settings: Any) -> Appliance:
+    """A box whose user has spoken for half a second and waits for the answer since t=1.51."""
+    box = ready(mode, **settings)
+    box.step(ev.Pressed(), 1.0)
+    speak(box, 1.0, 50)
+    box.step(ev.Released() if mode is TalkMode.HOLD else ev.Pressed(), 1.5)
+    box.step(ev.MicPeriod(10.0, True), 1.51)
+    assert box.turn is Turn.SENT
+    return box
+
+
+def answering(mode: TalkMode = TalkMode.HOLD, **settings: Any) -> Appliance:
+    box = asked(mode, **settings)
+    box.step(ev.AnswerStarted("r1"), 1.6)
+    box.step(ev.PlaybackStarted(), 1.7)
+    return box
+
+
+MIC = ev.MicPeriod(10.0, True)
+QUIET = ev.MicPeriod(10.0, False)
+
+
+def test_hold_press_speak_release_commits_with_the_period_that_holds_the_release() -> None:
+    box = ready()
+    play(box, [(1.0, ev.Pressed(), [ev.OpenTurn(300.0)])])
+    at = speak(box, 1.0, 20)
+    play(
+        box,
+        [
+            (at + 0.004, ev.Released(), []),
+            (at + 0.01, MIC, [ev.UploadPeriod(), ev.CommitTurn()]),
+            (at + 0.02, MIC, []),
+        ],
+    )
+    assert (box.turn, box.answer) == (Turn.SENT, Answer.EXPECTED)
+
+
+def test_hold_periods_between_presses_stay_here() -> None:
+    play(ready(), [(0.5, MIC, []), (0.51, ev.Released(), []), (0.52, MIC, [])])
+
+
+def test_release_tail_keeps_capturing() -> None:
+    box = ready(release_tail_ms=30)
+    box.step(ev.Pressed(), 1.0)
+    at = speak(box, 1.0, 20)
+    play(
+        box,
+        [
+            (at, ev.Released(), []),
+            (at + 0.01, MIC, [ev.UploadPeriod()]),
+            (at + 0.02, MIC, [ev.UploadPeriod()]),
+            (at + 0.0301, MIC, [ev.UploadPeriod(), ev.CommitTurn()]),
+        ],
+    )
+
+
+def test_turn_under_100_ms_is_cleared() -> None:
+    box = ready()
+    box.step(ev.Pressed(), 1.0)
+    at = speak(box, 1.0, 8)
+    play(
+        box,
+        [
+            (at, ev.Released(), []),
+            (at + 0.01, MIC, [ev.UploadPeriod(), ev.ClearTurn("shorter than 100 ms")]),
+        ],
+    )
+    assert (box.turn, box.answer) == (Turn.IDLE, Answer.NONE)
+
+
+def test_turn_of_exactly_100_ms_is_committed() -> None:
+    box = ready()
+    box.step(ev.Pressed(), 1.0)
+    at = speak(box, 1.0, 9)
+    play(box, [(at, ev.Released(), []), (at + 0.01, MIC, [ev.UploadPeriod(), ev.CommitTurn()])])
+
+
+def test_turn_without_speech_is_cleared() -> None:
+    box = ready()
+    box.step(ev.Pressed(), 1.0)
+    at = speak(box, 1.0, 100, speech=False)
+    cleared = [ev.UploadPeriod(), ev.ClearTurn("no speech in it")]
+    play(box, [(at, ev.Released(), []), (at + 0.01, QUIET, cleared)])
+
+
+def test_turn_without_voice_detector_is_judged_by_length_only() -> None:
+    box = ready()
+    box.step(ev.Pressed(), 1.0)
+    at = speak(box, 1.0, 20, speech=None)
+    play(
+        box,
+        [
+            (at, ev.Released(), []),
+            (at + 0.01, ev.MicPeriod(10.0, None), [ev.UploadPeriod(), ev.CommitTurn()]),
+        ],
+    )
+
+
+def test_microphone_that_stops_at_the_release_does_not_hold_the_turn() -> None:
+    box = ready()
+    box.step(ev.Pressed(), 1.0)
+    at = speak(box, 1.0, 20)
+    box.step(ev.Released(), at)
+    assert box.next_deadline() == pytest.approx(at + 2 * PERIOD_S)
+    report = ev.Report("the microphone delivered nothing after the release")
+    play(box, [(at + 0.021, ev.Tick(), [report, ev.CommitTurn()])])
+
+
+def test_press_again_before_the_turn_closed_goes_on_with_it() -> None:
+    box = ready()
+    box.step(ev.Pressed(), 1.0)
+    at = speak(box, 1.0, 5)
+    play(
+        box,
+        [
+            (at, ev.Released(), []),
+            (at + 0.004, ev.Pressed(), []),
+            (at + 0.01, MIC, [ev.UploadPeriod()]),
+        ],
+    )
+    assert box.turn is Turn.OPEN
+
+
+def test_second_press_without_release_changes_nothing() -> None:
+    box = ready()
+    box.step(ev.Pressed(), 1.0)
+    deadline = box.next_deadline()
+    play(box, [(5.0, ev.Pressed(), [])])
+    assert box.next_deadline() == deadline
+
+
+def test_toggle_tap_speak_tap() -> None:
+    box = ready(TalkMode.TOGGLE)
+    play(box, [(1.0, ev.Pressed(), [ev.OpenTurn(300.0)]), (1.1, ev.Released(), [])])
+    at = speak(box, 1.1, 30)
+    play(
+        box,
+        [
+            (at, ev.Pressed(), []),
+            (at + 0.005, ev.Released(), []),
+            (at + 0.01, MIC, [ev.UploadPeriod(), ev.CommitTurn()]),
+        ],
+    )
+
+
+@pytest.mark.parametrize("mode", [TalkMode.HOLD, TalkMode.TOGGLE])
+def test_press_in_mid_answer_interrupts_and_opens_the_next_turn_in_one_step(mode: TalkMode) -> None:
+    box = answering(mode)
+    play(box, [(2.0, ev.Pressed(), [ev.Interrupt(), ev.OpenTurn(0.0)])])
+    assert (box.turn, box.answer, box.speaker) == (Turn.OPEN, Answer.NONE, Speaker.SILENT)
+
+
+def test_press_while_thinking_interrupts_with_preroll() -> None:
+    play(asked(), [(1.55, ev.Pressed(), [ev.Interrupt(), ev.OpenTurn(300.0)])])
+
+
+def test_press_after_generation_ended_still_interrupts_what_plays() -> None:
+    box = answering()
+    box.step(ev.AnswerEnded("r1", "completed", ""), 1.8)
+    play(box, [(2.0, ev.Pressed(), [ev.Interrupt(), ev.OpenTurn(0.0)])])
+
+
+def test_press_after_everything_was_heard_interrupts_nothing() -> None:
+    box = answering()
+    box.step(ev.AnswerEnded("r1", "completed", ""), 1.8)
+    box.step(ev.PlaybackDrained(), 5.0)
+    play(box, [(7.0, ev.Pressed(), [ev.OpenTurn(300.0)])])
+
+
+def test_preroll_reaches_back_only_to_where_our_own_voice_had_faded() -> None:
+    box = answering()
+    box.step(ev.AnswerEnded("r1", "completed", ""), 1.8)
+    box.step(ev.PlaybackDrained(), 5.0)
+    [opened] = [c for c in box.step(ev.Pressed(), 5.4) if isinstance(c, ev.OpenTurn)]
+    assert opened.preroll_ms == pytest.approx(100.0)
+
+
+def test_late_end_of_an_interrupted_answer_does_not_end_the_next_one() -> None:
+    box = answering()
+    box.step(ev.Pressed(), 2.0)
+    speak(box, 2.0, 30)
+    box.step(ev.Released(), 2.3)
+    box.step(MIC, 2.31)
+    play(box, [(2.4, ev.AnswerEnded("r1", "cancelled", ""), [])])
+    assert (box.turn, box.answer) == (Turn.SENT, Answer.EXPECTED)
+
+
+def test_failed_answer_is_reported_and_the_box_is_idle_again() -> None:
+    box = asked()
+    forget = [ev.Report("answer failed: rate limit"), ev.ForgetTurn()]
+    play(box, [(2.0, ev.AnswerEnded(None, "failed", "rate limit"), forget)])
+    assert box.phase is Phase.IDLE
+
+
+def test_answer_that_never_begins_is_given_up() -> None:
+    box = asked()
+    due = box.next_deadline()
+    assert due == pytest.approx(1.51 + 30)
+    report = ev.Report("no answer began within 30 s")
+    play(box, [(due + 0.1, ev.Tick(), [report, ev.Interrupt(), ev.ForgetTurn()])])
+    assert box.phase is Phase.IDLE
+
+
+def test_stop_silences_and_forgets() -> None:
+    play(answering(), [(2.0, ev.Stop(), [ev.Interrupt()])])
+    play(asked(), [(1.6, ev.Stop(), [ev.Interrupt(), ev.ForgetTurn()])])
+    box = ready()
+    play(box, [(1.0, ev.Pressed(), [ev.OpenTurn(300.0)]), (1.1, ev.Stop(), [ev.ClearTurn("stopped")])])
+    play(ready(), [(1.0, ev.Stop(), [])])
+
+
+def test_stuck_button_ends_the_turn() -> None:
+    box = ready(max_turn_s=5.0)
+    box.step(ev.Pressed(), 1.0)
+    speak(box, 1.0, 50)
+    play(box, [(6.0, ev.Tick(), [ev.Report("turn ended after 5 s: is the button stuck?")])])
+    play(box, [(6.005, MIC, [ev.UploadPeriod(), ev.CommitTurn()]), (9.0, ev.Released(), [])])
+
+
+def test_press_without_link_is_refused_and_hurries_the_link() -> None:
+    box = appliance()
+    box.step(ev.LinkDown("name not resolved"), 0.0)
+    refused = [ev.ConnectNow(), ev.Refuse("not connected: name not resolved")]
+    play(box, [(1.0, ev.Pressed(), refused), (1.5, ev.Released(), [])])
+
+
+def test_turn_spoken_while_connecting_is_sent_when_the_link_is_ready() -> None:
+    box = appliance()
+    box.step(ev.LinkConnecting(), 0.0)
+    play(box, [(1.0, ev.Pressed(), [ev.OpenTurn(300.0)])])
+    at = speak(box, 1.0, 30)
+    play(
+        box,
+        [
+            (at, ev.Released(), []),
+            (at + 0.01, MIC, [ev.UploadPeriod(), ev.ConnectNow()]),
+            (at + 1.0, ev.LinkReady(), [ev.CommitTurn()]),
+        ],
+    )
+    assert box.phase is Phase.THINKING
+
+
+def test_turn_kept_too_long_without_link_is_given_up() -> None:
+    box = appliance()
+    box.step(ev.LinkConnecting(), 0.0)
+    box.step(ev.Pressed(), 1.0)
+    speak(box, 1.0, 30)
+    box.step(ev.Released(), 1.3)
+    box.step(MIC, 1.31)
+    play(box, [(16.4, ev.Tick(), [ev.ClearTurn("no connection within 15 s")])])
+
+
+def test_new_turn_replaces_one_that_still_waits_for_the_link() -> None:
+    box = appliance()
+    box.step(ev.LinkConnecting(), 0.0)
+    box.step(ev.Pressed(), 1.0)
+    speak(box, 1.0, 30)
+    box.step(ev.Released(), 1.3)
+    box.step(MIC, 1.31)
+    replaced = ev.ClearTurn("replaced by a new turn before it could be sent")
+    play(box, [(2.0, ev.Pressed(), [replaced, ev.OpenTurn(300.0)])])
+
+
+def test_link_lost_in_mid_turn_keeps_the_turn_and_sends_it_again() -> None:
+    box = ready()
+    box.step(ev.Pressed(), 1.0)
+    speak(box, 1.0, 30)
+    play(
+        box,
+        [
+            (1.30, ev.LinkDown("reset"), [ev.RewindTurn()]),
+            (1.31, MIC, [ev.UploadPeriod()]),
+            (1.32, ev.LinkConnecting(), []),
+            (1.40, ev.LinkReady(), []),
+            (1.41, ev.Released(), []),
+            (1.42, MIC, [ev.UploadPeriod(), ev.CommitTurn()]),
+        ],
+    )
+
+
+def test_link_lost_before_the_answer_began_asks_again() -> None:
+    box = asked()
+    play(
+        box,
+        [
+            (1.6, ev.LinkDown("reset"), [ev.RewindTurn(), ev.ConnectNow()]),
+            (1.7, ev.LinkConnecting(), []),
+            (2.0, ev.LinkReady(), [ev.CommitTurn()]),
+            (2.1, ev.AnswerStarted("r2"), [ev.ForgetTurn()]),
+        ],
+    )
+
+
+def test_link_lost_in_mid_answer_plays_what_is_queued() -> None:
+    box = answering()
+    play(box, [(2.0, ev.LinkDown("reset"), [])])
+    assert (box.speaker, box.answer, box.phase) == (Speaker.PLAYING, Answer.NONE, Phase.SPEAKING)
+
+
+def test_ask_interrupts_and_sends() -> None:
+    play(answering(), [(2.0, ev.Ask("time?"), [ev.Interrupt(), ev.SendText("time?")])])
+
+
+def test_ask_replaces_a_spoken_question_not_yet_answered() -> None:
+    play(asked(), [(1.6, ev.Ask("time?"), [ev.Interrupt(), ev.ForgetTurn(), ev.SendText("time?")])])
+
+
+def test_say_waits_behind_the_answer() -> None:
+    box = answering()
+    play(box, [(2.0, ev.Say("tea is ready"), [ev.SpeakText("tea is ready")])])
+    play(box, [(3.0, ev.AnswerEnded("r1", "completed", ""), []), (3.1, ev.AnswerStarted("r2"), [])])
+    assert box.answer is Answer.GENERATING
+
+
+@pytest.mark.parametrize("event", [ev.Ask("x"), ev.Say("x")])
+def test_texts_are_refused_while_the_user_talks_or_the_link_is_down(event: ev.Event) -> None:
+    box = ready()
+    box.step(ev.Pressed(), 1.0)
+    play(box, [(1.1, event, [ev.Refuse("the user is talking")])])
+    play(appliance(), [(1.1, event, [ev.Refuse("not connected: not connected yet")])])
+
+
+def test_hands_free_streams_from_ready_to_down() -> None:
+    box = appliance(TalkMode.HANDS_FREE)
+    play(
+        box,
+        [
+            (0.0, ev.LinkConnecting(), []),
+            (0.1, MIC, []),
+            (0.2, ev.LinkReady(), [ev.StartStreaming()]),
+            (0.3, MIC, [ev.UploadPeriod()]),
+            (0.4, ev.LinkDown("reset"), [ev.StopStreaming()]),
+            (0.5, MIC, []),
+        ],
+    )
+
+
+def test_hands_free_half_duplex_holds_the_microphone_back_until_the_echo_has_faded() -> None:
+    box = ready(TalkMode.HANDS_FREE)
+    play(
+        box,
+        [
+            (1.0, ev.UserSpeechStarted(), []),
+            (2.0, ev.UserSpeechStopped(), []),
+            (2.0, ev.InputCommitted(), []),
+            (2.1, ev.AnswerStarted("r1"), []),
+            (2.2, MIC, [ev.UploadPeriod()]),
+            (2.3, ev.PlaybackStarted(), []),
+            (2.4, MIC, []),
+            (3.0, ev.AnswerEnded("r1", "completed", ""), []),
+            (4.0, ev.PlaybackDrained(), []),
+            (4.2, MIC, []),
+            (4.31, MIC, [ev.UploadPeriod()]),
+        ],
+    )
+
+
+def test_hands_free_press_interrupts_and_listens_at_once() -> None:
+    box = ready(TalkMode.HANDS_FREE)
+    box.step(ev.AnswerStarted("r1"), 1.0)
+    box.step(ev.PlaybackStarted(), 1.1)
+    play(box, [(1.2, ev.Pressed(), [ev.Interrupt()]), (1.21, MIC, [ev.UploadPeriod()])])
+
+
+def test_hands_free_server_vad_barge_in_interrupts_on_speech() -> None:
+    box = ready(TalkMode.HANDS_FREE, barge_in=BargeIn.SERVER_VAD)
+    box.step(ev.AnswerStarted("r1"), 1.0)
+    box.step(ev.PlaybackStarted(), 1.1)
+    play(box, [(1.2, MIC, [ev.UploadPeriod()]), (1.3, ev.UserSpeechStarted(), [ev.Interrupt()])])
+    play(box, [(1.5, ev.UserSpeechStopped(), []), (1.6, ev.UserSpeechStarted(), [])])
+
+
+def test_phases_follow_the_conversation() -> None:
+    box = appliance()
+    shown: list[Phase] = []
+    for at, event in [
+        (0.0, ev.LinkConnecting()),
+        (0.1, ev.LinkReady()),
+        (1.0, ev.Pressed()),
+        *[(1.0 + i / 100, MIC) for i in range(1, 30)],
+        (1.3, ev.Released()),
+        (1.31, MIC),
+        (1.4, ev.AnswerStarted("r1")),
+        (1.5, ev.PlaybackStarted()),
+        (1.6, ev.AnswerEnded("r1", "completed", "")),
+        (9.0, ev.PlaybackDrained()),
+        (9.9, ev.LinkDown("reset")),
+    ]:
+        shown += [c.phase for c in box.step(event, at) if isinstance(c, ev.ShowPhase)]
+    assert shown == [
+        Phase.CONNECTING,
+        Phase.IDLE,
+        Phase.LISTENING,
+        Phase.THINKING,
+        Phase.SPEAKING,
+        Phase.IDLE,
+        Phase.OFFLINE,
+    ]
+
+
+def test_link_states_follow_the_link() -> None:
+    box = appliance()
+    box.step(ev.LinkDown("no route"), 0.0)
+    assert (box.link, box.link_reason) == (Link.DOWN, "no route")

@@ -1,0 +1,159 @@
+"""Whatever happens, in whatever order: the promises the appliance keeps after every step."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from daemon import events as ev
+from daemon.appliance import Appliance, BargeIn, TalkMode, TalkSettings
+from daemon.transitions import Answer, Link, Speaker, Turn
+
+FLOOR = (Turn.OPEN, Turn.CLOSING)
+PERIOD_S = 0.01
+
+
+class Box(RuleBasedStateMachine):
+    """Random interleavings of everything the world can do to the box."""
+
+    @initialize(mode=st.sampled_from(TalkMode), barge_in=st.sampled_from(BargeIn))
+    def build(self, mode: TalkMode, barge_in: BargeIn) -> None:
+        self.box = Appliance(TalkSettings(mode=mode, barge_in=barge_in), PERIOD_S)
+        self.mode = mode
+        self.now = 100.0
+        self.turns_open = 0
+        self.answers = 0
+        self.link_up = False
+
+    def tell(self, event: ev.Event) -> list[ev.Command]:
+        was_answering = self.box.answering
+        commands = self.box.step(event, self.now)
+        for i, command in enumerate(commands):
+            match command:
+                case ev.Interrupt():
+                    assert was_answering, "interrupted nothing"
+                    assert all(isinstance(c, ev.Report) for c in commands[:i])
+                case ev.OpenTurn(preroll_ms=preroll_ms):
+                    assert self.turns_open == 0, "a turn inside a turn"
+                    assert 0 <= preroll_ms <= self.box.settings.preroll_ms
+                    self.turns_open = 1
+                case ev.ClearTurn() | ev.ForgetTurn():
+                    assert self.turns_open == 1, "the end of a turn that was never opened"
+                    self.turns_open = 0
+                case ev.CommitTurn():
+                    assert self.turns_open == 1
+                    assert self.link_up, "committed without a link"
+                case ev.UploadPeriod():
+                    assert isinstance(event, ev.MicPeriod)
+        if any(isinstance(c, ev.OpenTurn) for c in commands):
+            assert self.box.turn is Turn.OPEN
+        return commands
+
+    @rule()
+    def press(self) -> None:
+        was_sent = self.box.turn is Turn.SENT
+        if was_sent and self.mode is not TalkMode.HANDS_FREE:
+            self.turns_open = 0  # a committed turn is replaced, not forgotten first
+        was_open = self.box.turn is Turn.OPEN
+        self.tell(ev.Pressed())
+        if self.box.link is not Link.DOWN and self.mode is not TalkMode.HANDS_FREE and not was_open:
+            assert self.box.turn is Turn.OPEN
+            assert self.box.answer is Answer.NONE
+            assert self.box.speaker is Speaker.SILENT
+
+    @rule()
+    def release(self) -> None:
+        self.tell(ev.Released())
+        if self.mode is TalkMode.HOLD:
+            assert self.box.turn is not Turn.OPEN, "a lost release"
+
+    @rule()
+    def stop(self) -> None:
+        self.tell(ev.Stop())
+        assert not self.box.answering
+        assert self.box.turn in (Turn.IDLE, Turn.LIVE)
+
+    @rule(text=st.sampled_from(["a", "b"]), say=st.booleans())
+    def text(self, text: str, say: bool) -> None:
+        commands = self.tell(ev.Say(text) if say else ev.Ask(text))
+        sent = [c for c in commands if isinstance(c, ev.SendText | ev.SpeakText)]
+        refused = [c for c in commands if isinstance(c, ev.Refuse)]
+        assert len(sent) + len(refused) == 1
+
+    @rule(speech=st.sampled_from([True, False, None]), n=st.integers(1, 30))
+    def microphone(self, speech: bool | None, n: int) -> None:
+        for _ in range(n):
+            self.now += PERIOD_S
+            may = self.box.turn in (*FLOOR, Turn.LIVE)
+            commands = self.tell(ev.MicPeriod(10.0, speech))
+            assert may or ev.UploadPeriod() not in commands
+            if may and self.box.settings.barge_in is BargeIn.BUTTON and self.box.turn is Turn.LIVE:
+                assert self.box.speaker is Speaker.SILENT or ev.UploadPeriod() not in commands
+
+    @precondition(lambda self: not self.link_up and self.box.link is Link.DOWN)
+    @rule()
+    def connecting(self) -> None:
+        self.tell(ev.LinkConnecting())
+
+    @precondition(lambda self: self.box.link is Link.CONNECTING)
+    @rule()
+    def connected(self) -> None:
+        self.link_up = True
+        self.tell(ev.LinkReady())
+        assert self.box.turn is not Turn.HELD
+
+    @precondition(lambda self: self.box.link is not Link.DOWN)
+    @rule()
+    def link_lost(self) -> None:
+        self.link_up = False
+        self.tell(ev.LinkDown("lost"))
+        assert self.box.answer is Answer.NONE
+        assert self.box.turn is not Turn.SENT
+
+    @precondition(lambda self: self.link_up)
+    @rule()
+    def answer_started(self) -> None:
+        self.answers += 1
+        self.tell(ev.AnswerStarted(f"r{self.answers}"))
+        assert self.box.turn is not Turn.SENT
+
+    @precondition(lambda self: self.link_up)
+    @rule(which=st.integers(0, 3), status=st.sampled_from(["completed", "cancelled", "failed", "lost"]))
+    def answer_ended(self, which: int, status: str) -> None:
+        response_id = None if which == 0 else f"r{self.answers - which + 1}"
+        self.tell(ev.AnswerEnded(response_id, status, ""))
+
+    @rule(started=st.booleans())
+    def playback(self, started: bool) -> None:
+        self.tell(ev.PlaybackStarted() if started else ev.PlaybackDrained())
+
+    @precondition(lambda self: self.link_up)
+    @rule(event=st.sampled_from([ev.UserSpeechStarted(), ev.UserSpeechStopped(), ev.InputCommitted()]))
+    def server_vad(self, event: ev.Event) -> None:
+        self.tell(event)
+
+    @rule(seconds=st.sampled_from([0.001, 0.02, 1.0, 20.0, 70.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        for _ in range(8):
+            due = self.box.next_deadline()
+            if due is None or due > self.now:
+                return
+            self.tell(ev.Tick())
+        raise AssertionError("deadlines never end")
+
+    @invariant()
+    def promises(self) -> None:
+        box = self.box
+        waiting = box.turn in (*FLOOR, Turn.HELD) or box.answer is Answer.EXPECTED
+        assert (box.next_deadline() is not None) == waiting
+        assert (box.turn is Turn.LIVE) <= (self.mode is TalkMode.HANDS_FREE)
+        assert (box.turn is Turn.SENT) <= (box.link is Link.READY)
+        assert (box.turn is Turn.HELD) <= (box.link is not Link.READY)
+        assert (box.answer is not Answer.NONE) <= (box.link is Link.READY)
+        assert (self.turns_open == 1) == (box.turn in (*FLOOR, Turn.HELD, Turn.SENT))
+
+
+TestBox = Box.TestCase
+TestBox.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
