@@ -68,6 +68,17 @@ class Box(RuleBasedStateMachine):
         if self.mode is TalkMode.HOLD:
             assert self.box.turn is not Turn.OPEN, "a lost release"
 
+    @rule(n=st.integers(5, 40))
+    def whole_turn(self, n: int) -> None:
+        """Random steps alone rarely add up to a turn that is long enough."""
+        self.press()
+        self.microphone(True, n)
+        if self.mode is TalkMode.TOGGLE and self.box.turn is Turn.OPEN:
+            self.press()
+        self.release()
+        self.microphone(True, 1)
+        assert self.box.turn not in FLOOR or self.mode is TalkMode.TOGGLE
+
     @rule()
     def stop(self) -> None:
         self.tell(ev.Stop())
