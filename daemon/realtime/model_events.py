@@ -11,6 +11,19 @@ from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
+class RealtimeModelConnectionStatusEvent:
+    """The connection changed. `status`: connecting, connected (not yet configured) or disconnected.
+
+    When disconnected, `detail` says why in a sentence and `retry_in_s` when the next attempt begins.
+    """
+
+    status: str
+    detail: str = ""
+    retry_in_s: float | None = None
+    type: ClassVar[str] = "connection_status"
+
+
+@dataclass(frozen=True, slots=True)
 class RealtimeModelSessionReadyEvent:
     """`session.updated` has confirmed our configuration: audio may be sent."""
 
@@ -206,7 +219,8 @@ class RealtimeModelRawServerEvent:
 
 
 RealtimeModelEvent = (
-    RealtimeModelSessionReadyEvent
+    RealtimeModelConnectionStatusEvent
+    | RealtimeModelSessionReadyEvent
     | RealtimeModelSessionRefusedEvent
     | RealtimeModelErrorEvent
     | RealtimeModelAudioEvent
