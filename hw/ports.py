@@ -39,7 +39,8 @@ Deliver = Callable[[bytes], None]
 """Takes one captured period. Called on the device's thread: must not block or raise."""
 
 Pull = Callable[[int], bytes]
-"""Given a number of frames, answers exactly that many. Called on the device's thread: must not block or raise."""
+"""Given a number of frames, answers exactly that many. Called on the device's thread: must not block or
+raise."""
 
 OnEdge = Callable[[bool], None]
 """Takes True for pressed, False for released. May be called on any thread: must not block or raise."""
@@ -81,16 +82,21 @@ class Speaker(Protocol):
         """How often the device ran dry because `pull` came too late."""
 
     def heard_frames(self) -> int:
-        """Frames pulled since `start` that have left the device by now: pulled minus what its buffers still hold.
+        """Frames that have left the device by now: pulled since construction, minus what it still holds.
 
-        Never decreases, never exceeds what was pulled; 0 before the first `start`. Callable from any thread.
+        Never decreases, never exceeds what was pulled; 0 before the first `start`. A new `start` counts what
+        the last `stop` dropped as past, so that the position stays in step with whoever feeds `pull`.
+        Callable from any thread.
         """
 
     def start(self, pull: Pull) -> None:
         """Open the device. Raises `DeviceError`; raises `RuntimeError` if already started."""
 
     def stop(self) -> None:
-        """Close the device, dropping what it still holds. No `pull` begins after this returns. Harmless when not started."""
+        """Close the device, dropping what it still holds. No `pull` begins after this returns.
+
+        Harmless when not started.
+        """
 
 
 class Button(Protocol):

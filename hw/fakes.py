@@ -1,0 +1,242 @@
+"""Devices that do what their owner says, for tests and simulations. Pure.
+
+Honest ones: they pass the same contract suites as the drivers, and refuse callers that break the contract.
+Everything happens within the call that causes it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from hw.errors import DeviceError, Fault
+from hw.ports import SAMPLE_BYTES, AudioFormat, Deliver, OnEdge, Pull
+
+
+class FakeMicrophone:
+    """Captures what its owner feeds it."""
+
+    def __init__(self, *, rate_hz: int = 48000, channels: int = 1, period_ms: int = 10) -> None:
+        self._format = AudioFormat(rate_hz, channels, rate_hz * period_ms // 1000)
+        self._deliver: Deliver | None = None
+        self._rest = bytearray()
+        self._plugged = True
+        self._lost = False
+        self._overflows = 0
+        self._periods_to_lose = 0
+
+    @property
+    def format(self) -> AudioFormat:
+        return self._format
+
+    @property
+    def running(self) -> bool:
+        return self._deliver is not None and not self._lost
+
+    @property
+    def overflows(self) -> int:
+        return self._overflows
+
+    def start(self, deliver: Deliver) -> None:
+        if self._deliver is not None:
+            raise RuntimeError("the fake microphone is started already")
+        _require_plugged(self._plugged, "fake microphone")
+        self._rest.clear()
+        self._lost = False
+        self._deliver = deliver
+
+    def stop(self) -> None:
+        self._deliver = None
+
+    def feed(self, pcm: bytes) -> None:
+        """Sound at the microphone: delivered in whole periods, the rest with the next feed.
+
+        Sound while it is not running is lost, as it is with a real one.
+        """
+        if not self.running:
+            return
+        self._rest += pcm
+        period_bytes = self._format.period_bytes
+        while len(self._rest) >= period_bytes and self._deliver is not None and not self._lost:
+            period = bytes(self._rest[:period_bytes])
+            del self._rest[:period_bytes]
+            if self._periods_to_lose:
+                self._periods_to_lose -= 1
+            else:
+                self._deliver(period)
+
+    def overflow(self) -> None:
+        """The device was not read in time: the next period is lost and the loss counted."""
+        self._overflows += 1
+        self._periods_to_lose += 1
+
+    def unplug(self) -> None:
+        self._plugged = False
+        self._lost = True
+
+    def plug(self) -> None:
+        """Back again. What was running is not revived: `stop`, then `start`."""
+        self._plugged = True
+
+
+class FakeSpeaker:
+    """Plays when its owner lets time pass, through a device buffer of `buffer_periods`."""
+
+    def __init__(
+        self, *, rate_hz: int = 48000, channels: int = 1, period_ms: int = 10, buffer_periods: int = 2
+    ) -> None:
+        self._format = AudioFormat(rate_hz, channels, rate_hz * period_ms // 1000)
+        self._buffer_periods = buffer_periods
+        self._pull: Pull | None = None
+        self._buffer: deque[bytes] = deque()  # never more than buffer_periods
+        self._played = bytearray()
+        self._heard_frames = 0
+        self._pulled_frames = 0
+        self._underflows = 0
+        self._plugged = True
+        self._lost = False
+
+    @property
+    def format(self) -> AudioFormat:
+        return self._format
+
+    @property
+    def running(self) -> bool:
+        return self._pull is not None and not self._lost
+
+    @property
+    def underflows(self) -> int:
+        return self._underflows
+
+    @property
+    def pulled_frames(self) -> int:
+        """Frames taken from `pull` since construction."""
+        return self._pulled_frames
+
+    @property
+    def played(self) -> bytes:
+        """Everything that has left the device since construction: it grows as long as it plays."""
+        return bytes(self._played)
+
+    def heard_frames(self) -> int:
+        return self._heard_frames
+
+    def start(self, pull: Pull) -> None:
+        if self._pull is not None:
+            raise RuntimeError("the fake speaker is started already")
+        _require_plugged(self._plugged, "fake speaker")
+        self._heard_frames = self._pulled_frames
+        self._lost = False
+        self._pull = pull
+
+    def stop(self) -> None:
+        self._pull = None
+        self._buffer.clear()
+
+    def play(self, periods: int = 1) -> None:
+        """Let `periods` pass: each is pulled, and pushes one out of the device's full buffer.
+
+        Raises `ValueError` when `pull` does not answer exactly what it was asked for.
+        """
+        for _ in range(periods):
+            if self._pull is None or self._lost:
+                return
+            pcm = self._pull(self._format.period_frames)
+            if len(pcm) != self._format.period_bytes:
+                raise ValueError(f"pull answered {len(pcm)} bytes, a period is {self._format.period_bytes}")
+            self._pulled_frames += self._format.period_frames
+            self._buffer.append(bytes(pcm))
+            if len(self._buffer) > self._buffer_periods:
+                self._played += self._buffer.popleft()
+                self._heard_frames += self._format.period_frames
+
+    def underflow(self) -> None:
+        """The device ran dry: a period of silence nobody pulled leaves it, and is counted."""
+        self._underflows += 1
+        self._played += bytes(self._format.period_bytes)
+
+    def unplug(self) -> None:
+        self._plugged = False
+        self._lost = True
+        self._buffer.clear()
+
+    def plug(self) -> None:
+        """Back again. What was running is not revived: `stop`, then `start`."""
+        self._plugged = True
+
+
+class FakeButton:
+    """A button under its owner's finger."""
+
+    def __init__(self) -> None:
+        self._on_edge: OnEdge | None = None
+        self._down = False
+
+    def start(self, on_edge: OnEdge) -> None:
+        if self._on_edge is not None:
+            raise RuntimeError("the fake button is started already")
+        self._on_edge = on_edge
+
+    def stop(self) -> None:
+        self._on_edge = None
+
+    def is_pressed(self) -> bool:
+        return self._down and self._on_edge is not None
+
+    def press(self, *, edge_lost: bool = False) -> None:
+        """Push it down; `edge_lost`: the level changes, but nobody is told."""
+        self._move(True, edge_lost)
+
+    def release(self, *, edge_lost: bool = False) -> None:
+        """Let it go; `edge_lost`: the level changes, but nobody is told."""
+        self._move(False, edge_lost)
+
+    def bounce(self, times: int) -> None:
+        """A worn contact: away from the present level and back, `times` times, every edge reported."""
+        for _ in range(times):
+            self._move(not self._down, edge_lost=False)
+            self._move(not self._down, edge_lost=False)
+
+    def _move(self, down: bool, edge_lost: bool) -> None:
+        if down == self._down:
+            return
+        self._down = down
+        if self._on_edge is not None and not edge_lost:
+            self._on_edge(down)
+
+
+class FakeVoiceDetector:
+    """Answers what `script` says, window by window; after its end, whether a sample reaches `threshold`."""
+
+    def __init__(
+        self,
+        *,
+        rate_hz: int = 16000,
+        window_ms: int = 20,
+        script: Iterable[bool] = (),
+        threshold: int = 1000,
+    ) -> None:
+        self._rate_hz = rate_hz
+        self._window_frames = rate_hz * window_ms // 1000
+        self._script = deque(script)
+        self._threshold = threshold
+
+    @property
+    def rate_hz(self) -> int:
+        return self._rate_hz
+
+    @property
+    def window_frames(self) -> int:
+        return self._window_frames
+
+    def is_speech(self, window: bytes) -> bool:
+        if len(window) != self._window_frames * SAMPLE_BYTES:
+            raise ValueError(f"a window is {self._window_frames} frames of mono PCM, got {len(window)} bytes")
+        if self._script:
+            return self._script.popleft()
+        return max(abs(sample) for sample in memoryview(window).cast("h")) >= self._threshold
+
+
+def _require_plugged(plugged: bool, device: str) -> None:
+    if not plugged:
+        raise DeviceError(Fault.NOT_FOUND, device, "it is not plugged in", "Plug it in.")

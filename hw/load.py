@@ -1,0 +1,75 @@
+"""Which drivers there are, by port and name, and how to build one from configuration. Pure."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from hw.audio.wavfile import WavMicrophone, WavSpeaker
+from hw.errors import DeviceError, Fault
+from hw.fakes import FakeButton, FakeMicrophone, FakeSpeaker, FakeVoiceDetector
+from hw.ports import Button, Microphone, Speaker, VoiceDetector
+
+_Port = TypeVar("_Port")
+
+MICROPHONES: Mapping[str, Callable[..., Microphone]] = {
+    "fake": FakeMicrophone,
+    "wavfile": WavMicrophone,
+}
+SPEAKERS: Mapping[str, Callable[..., Speaker]] = {
+    "fake": FakeSpeaker,
+    "wavfile": WavSpeaker,
+}
+BUTTONS: Mapping[str, Callable[..., Button]] = {
+    "fake": FakeButton,
+}
+VOICE_DETECTORS: Mapping[str, Callable[..., VoiceDetector]] = {
+    "fake": FakeVoiceDetector,
+}
+
+
+def microphone(driver: str, **options: object) -> Microphone:
+    """Raises `DeviceError`: NOT_FOUND for an unknown driver, UNSUPPORTED for options it does not take."""
+    return _build("microphone", MICROPHONES, driver, options)
+
+
+def speaker(driver: str, **options: object) -> Speaker:
+    """Raises `DeviceError`: NOT_FOUND for an unknown driver, UNSUPPORTED for options it does not take."""
+    return _build("speaker", SPEAKERS, driver, options)
+
+
+def button(driver: str, **options: object) -> Button:
+    """Raises `DeviceError`: NOT_FOUND for an unknown driver, UNSUPPORTED for options it does not take."""
+    return _build("button", BUTTONS, driver, options)
+
+
+def voice_detector(driver: str, **options: object) -> VoiceDetector:
+    """Raises `DeviceError`: NOT_FOUND for an unknown driver, UNSUPPORTED for options it does not take."""
+    return _build("voice detector", VOICE_DETECTORS, driver, options)
+
+
+def _build(
+    port: str, drivers: Mapping[str, Callable[..., _Port]], driver: str, options: Mapping[str, object]
+) -> _Port:
+    factory = drivers.get(driver)
+    if factory is None:
+        detail = f"there is no {port} driver of this name; there are {', '.join(drivers)}"
+        raise DeviceError(Fault.NOT_FOUND, driver, detail, _nearest(driver, drivers))
+    parameters = inspect.signature(factory).parameters
+    for option in options:
+        if option not in parameters:
+            takes = f"it takes {', '.join(parameters)}" if parameters else "it takes none"
+            detail = f"the {port} driver has no option {option!r}; {takes}"
+            raise DeviceError(Fault.UNSUPPORTED, driver, detail, _nearest(option, parameters))
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in options:
+            raise DeviceError(Fault.UNSUPPORTED, driver, f"the {port} driver needs the option {name!r}")
+    return factory(**options)
+
+
+def _nearest(wrong: str, allowed: Iterable[str]) -> str:
+    import difflib  # only when something is wrong
+
+    matches = difflib.get_close_matches(wrong, allowed, n=1, cutoff=0.5)
+    return f"Did you mean {matches[0]!r}?" if matches else ""
