@@ -11,7 +11,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
-FRAME_BYTES = 2
+from daemon.audio.pcm import SAMPLE_BYTES
+
 REMEMBERED_TAGS = 32
 """How many ended parts are known, so that finishing one again is harmless; older ones are forgotten."""
 
@@ -122,16 +123,16 @@ class PlaybackRing:
         A push to a finished part opens it again: it needs another `finish`. A part of which nothing was
         accepted still exists. An empty push does nothing. Raises `ValueError` for half a sample.
         """
-        if len(pcm) % FRAME_BYTES:
+        if len(pcm) % SAMPLE_BYTES:
             raise ValueError(f"playback ring: {len(pcm)} bytes are not whole 16-bit frames")
         if not pcm:
             return 0
         part = self._part(tag)
         part.finished = False
-        given = len(pcm) // FRAME_BYTES
+        given = len(pcm) // SAMPLE_BYTES
         accepted = min(given, self.capacity_frames - self.queued_frames)
         if accepted:
-            self._queue.append((part, pcm if accepted == given else pcm[: accepted * FRAME_BYTES]))
+            self._queue.append((part, pcm if accepted == given else pcm[: accepted * SAMPLE_BYTES]))
             part.queued_frames += accepted
             self.queued_frames += accepted
         self.rejected_frames += given - accepted
@@ -176,21 +177,21 @@ class PlaybackRing:
         pieces = []
         missing = n_frames
         if self._fade:
-            pieces.append(self._fade[: missing * FRAME_BYTES])
-            self._fade = self._fade[missing * FRAME_BYTES :]
-            missing -= len(pieces[0]) // FRAME_BYTES
+            pieces.append(self._fade[: missing * SAMPLE_BYTES])
+            self._fade = self._fade[missing * SAMPLE_BYTES :]
+            missing -= len(pieces[0]) // SAMPLE_BYTES
             self._sounding = False
         self.pulled_frames += n_frames - missing
         while missing and self._queue:
             part, piece = self._next_piece(missing)
-            frames = len(piece) // FRAME_BYTES
+            frames = len(piece) // SAMPLE_BYTES
             self._note_pulled(part, frames)
             pieces.append(piece)
             missing -= frames
             self._sounding, self._starving = True, False
         if missing:
             self._count_silence(missing)
-            pieces.append(bytes(missing * FRAME_BYTES))
+            pieces.append(bytes(missing * SAMPLE_BYTES))
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def heard(self, audible_frame: int) -> list[HeardPart]:
@@ -228,14 +229,14 @@ class PlaybackRing:
         """Up to `max_frames` from the first chunk queued."""
         part, chunk = self._queue[0]
         start = self._head_byte
-        end = start + max_frames * FRAME_BYTES
+        end = start + max_frames * SAMPLE_BYTES
         if end < len(chunk):
             self._head_byte = end
             self.queued_frames -= max_frames
             return part, chunk[start:end]
         self._queue.popleft()
         self._head_byte = 0
-        self.queued_frames -= (len(chunk) - start) // FRAME_BYTES
+        self.queued_frames -= (len(chunk) - start) // SAMPLE_BYTES
         return part, chunk[start:] if start else chunk
 
     def _take(self, max_frames: int) -> bytes:
@@ -243,7 +244,7 @@ class PlaybackRing:
         while max_frames and self._queue:
             _, piece = self._next_piece(max_frames)
             pieces.append(piece)
-            max_frames -= len(piece) // FRAME_BYTES
+            max_frames -= len(piece) // SAMPLE_BYTES
         return b"".join(pieces)
 
     def _note_pulled(self, part: _Part, frames: int) -> None:
@@ -280,7 +281,7 @@ class PlaybackRing:
 
 def _faded(pcm: bytes) -> bytes:
     """`pcm` with a gain falling linearly from just below 1 to just above 0."""
-    frames = len(pcm) // FRAME_BYTES
+    frames = len(pcm) // SAMPLE_BYTES
     layout = f"<{frames}h"
     samples = struct.unpack(layout, pcm)
     return struct.pack(layout, *(int(samples[i] * (frames - i) / (frames + 1)) for i in range(frames)))
