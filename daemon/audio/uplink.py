@@ -1,0 +1,152 @@
+"""A turn's way up: captured audio at the session's rate, in batches, kept until committed. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+
+from daemon.audio.pcm import SAMPLE_BYTES, frames_to_ms, ms_to_frames
+from daemon.audio.rechunk import Rechunker
+from daemon.audio.resample import Resampler
+
+
+class Uplink:
+    """One turn at a time, from `open` (or `stream`) to `finish` and `committed`; ignores audio outside it.
+
+    Bound: at most `retain_s` of the turn is kept, sent or not; beyond it the oldest batches go. They count
+    in `dropped_frames` once they can no longer reach the server: unsent ones at once, sent ones when a
+    `rewind` wants them back.
+    """
+
+    def __init__(
+        self, device_rate_hz: int, session_rate_hz: int = 24000, append_ms: int = 40, retain_s: float = 15.0
+    ) -> None:
+        """Raises `ValueError` if `retain_s` does not hold one batch of `append_ms`; else as `Resampler`."""
+        batch_frames = ms_to_frames(append_ms, session_rate_hz)
+        retain_frames = int(retain_s * session_rate_hz)
+        if not 0 < batch_frames <= retain_frames:
+            raise ValueError(
+                f"uplink: append_ms {append_ms} must give at least one frame and fit into retain_s {retain_s}"
+            )
+        self.session_rate_hz = session_rate_hz
+        self.turn_frames = 0  # at the session's rate, pre-roll included
+        self.dropped_frames = 0  # of this turn
+        self._retain_bytes = retain_frames * SAMPLE_BYTES
+        self._resampler = Resampler(device_rate_hz, session_rate_hz)
+        self._rechunker = Rechunker(batch_frames * SAMPLE_BYTES)
+        self._kept: deque[bytes] = deque()  # the sent ones first
+        self._kept_bytes = 0
+        self._sent_batches = 0
+        self._sent_bytes = 0
+        self._gone_sent_frames = 0  # sent, then too old to keep
+        self._open = False
+        self._retaining = False
+
+    @property
+    def turn_ms(self) -> int:
+        """The turn's audio so far, floored; until `finish` short by what the resampler holds back."""
+        return frames_to_ms(self.turn_frames, self.session_rate_hz)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Audio not handed out yet, the incomplete batch included; at most `retain_s`."""
+        return self._kept_bytes - self._sent_bytes + self._rechunker.pending_bytes
+
+    def open(self, preroll: bytes) -> None:
+        """Begin a turn with `preroll`, mono PCM at the device's rate; drops what was left of the one
+        before.
+        """
+        self._begin(retaining=True)
+        self.feed(preroll)
+
+    def stream(self) -> None:
+        """Begin a hands-free turn: batches once handed out are forgotten, unsent ones kept as in `open`."""
+        self._begin(retaining=False)
+
+    def feed(self, pcm: bytes) -> None:
+        """Mono PCM at the device's rate."""
+        if self._open:
+            self._add(self._resampler.feed(pcm))
+
+    def finish(self) -> None:
+        """End the turn's audio: what the resampler holds back follows, and a last batch that may be short."""
+        if not self._open:
+            return
+        self._add(self._resampler.flush())
+        self._keep(self._rechunker.flush())
+        self._open = False
+
+    def discard(self) -> None:
+        """Drop everything and close; the turn's counters stay until the next one."""
+        self._resampler.flush()
+        self._rechunker.flush()
+        self._forget_kept()
+        self._open = False
+
+    def batches(self) -> list[bytes]:
+        """What may be sent now, in order, each `append_ms` long except the last of a turn; counts as sent
+        from here.
+
+        Call it only while the link is ready.
+        """
+        ready = list(islice(self._kept, self._sent_batches, None))
+        if self._retaining:
+            self._sent_batches = len(self._kept)
+            self._sent_bytes = self._kept_bytes
+        else:
+            self._forget_kept()
+        return ready
+
+    def rewind(self) -> None:
+        """The link was lost: all that is kept of the turn, open or finished, is unsent again."""
+        self._sent_batches = 0
+        self._sent_bytes = 0
+        self.dropped_frames += self._gone_sent_frames
+        self._gone_sent_frames = 0
+
+    def committed(self) -> None:
+        """A finished turn is on the server: what was sent of it goes. Without effect while a turn is open.
+
+        (The answer to one turn's commit may come when the next turn has begun; that one is still needed.)
+        """
+        if self._open:
+            return
+        for _ in range(self._sent_batches):
+            self._drop_oldest()
+        self._gone_sent_frames = 0
+
+    def _begin(self, retaining: bool) -> None:
+        self.discard()
+        self.turn_frames = 0
+        self.dropped_frames = 0
+        self._retaining = retaining
+        self._open = True
+
+    def _add(self, audio: bytes) -> None:
+        self.turn_frames += len(audio) // SAMPLE_BYTES
+        for batch in self._rechunker.feed(audio):
+            self._keep(batch)
+        while self._kept and self._kept_bytes + self._rechunker.pending_bytes > self._retain_bytes:
+            was_sent = self._sent_batches > 0
+            frames = self._drop_oldest()
+            if was_sent:
+                self._gone_sent_frames += frames
+            else:
+                self.dropped_frames += frames
+
+    def _keep(self, batch: bytes) -> None:
+        if batch:
+            self._kept.append(batch)
+            self._kept_bytes += len(batch)
+
+    def _drop_oldest(self) -> int:
+        batch = self._kept.popleft()
+        self._kept_bytes -= len(batch)
+        if self._sent_batches:
+            self._sent_batches -= 1
+            self._sent_bytes -= len(batch)
+        return len(batch) // SAMPLE_BYTES
+
+    def _forget_kept(self) -> None:
+        self._kept.clear()
+        self._kept_bytes = self._sent_batches = self._sent_bytes = self._gone_sent_frames = 0
