@@ -1,0 +1,54 @@
+"""Fitting captured periods to what a voice detector takes."""
+
+from __future__ import annotations
+
+from array import array
+
+from daemon.audio.voice import VoiceMeter
+
+
+class LoudIsSpeech:
+    """Hears speech in any window that is not silent; remembers the windows it was given."""
+
+    rate_hz = 16_000
+    window_frames = 320
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def is_speech(self, window: bytes) -> bool:
+        self.sizes.append(len(window))
+        return any(window)
+
+
+def tone(frames: int) -> bytes:
+    return array("h", [8000 if i // 20 % 2 else -8000 for i in range(frames)]).tobytes()
+
+
+def test_windows_are_exact_whatever_the_period() -> None:
+    detector = LoudIsSpeech()
+    meter = VoiceMeter(detector, 16_000)
+    for _ in range(9):
+        meter.hears(bytes(160 * 2))
+    assert detector.sizes == [640] * 4
+
+
+def test_verdict_is_kept_until_the_next_window_ends() -> None:
+    meter = VoiceMeter(LoudIsSpeech(), 16_000)
+    heard = [meter.hears(tone(160)), meter.hears(tone(160)), meter.hears(bytes(320)), meter.hears(bytes(320))]
+    assert heard == [False, True, True, False]
+
+
+def test_other_rates_are_resampled_to_the_detectors() -> None:
+    detector = LoudIsSpeech()
+    meter = VoiceMeter(detector, 48_000)
+    heard = [meter.hears(tone(480)) for _ in range(10)]
+    assert heard[-1]
+    assert set(detector.sizes) == {640}
+
+
+def test_reset_forgets_the_turn_before() -> None:
+    meter = VoiceMeter(LoudIsSpeech(), 16_000)
+    meter.hears(tone(320))
+    meter.reset()
+    assert meter.hears(bytes(320)) is False
