@@ -1,0 +1,51 @@
+"""Keeps the times of the exchange that is going on. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from daemon.notices import Ending, Exchange
+
+
+class ExchangeLog:
+    """One exchange at a time; a new one ends nothing by itself. Remembers the last 20 that have ended."""
+
+    def __init__(self) -> None:
+        self.ended: deque[Exchange] = deque(maxlen=20)
+        self._current: Exchange | None = None
+        self._count = 0
+
+    def begin(self, now: float, *, spoken: bool) -> None:
+        self._count += 1
+        self._current = Exchange(self._count, now, spoken)
+
+    def appended(self, now: float) -> None:
+        """Audio went up; only the first time counts."""
+        if self._current and self._current.first_append_at is None:
+            self._current.first_append_at = now
+
+    def released(self, now: float) -> None:
+        if self._current and self._current.released_at is None:
+            self._current.released_at = now
+
+    def committed(self, now: float) -> None:
+        if self._current:
+            self._current.committed_at = now
+
+    def note(self, reason: str) -> None:
+        """Why the answer is not what it should be; told when the exchange ends."""
+        if self._current:
+            self._current.reason = reason
+
+    def end(self, now: float, how: Ending, reason: str, first_audio_at: float | None) -> Exchange | None:
+        """The exchange that ends now, or None if none is going on. Nothing was heard of it without audio."""
+        exchange, self._current = self._current, None
+        if exchange is None:
+            return None
+        if first_audio_at is not None and first_audio_at > exchange.opened_at:
+            exchange.first_audio_at = first_audio_at
+        exchange.ended_at = now
+        exchange.ended = "unanswered" if how == "heard" and exchange.first_audio_at is None else how
+        exchange.reason = reason or exchange.reason
+        self.ended.append(exchange)
+        return exchange

@@ -1,0 +1,92 @@
+"""What the box tells whoever looks on: the journal, the demo, a test. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from daemon.audio.playback import HeardPart
+from daemon.events import Phase
+
+Ending = Literal["heard", "interrupted", "cleared", "unanswered"]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One question and its answer. Times are loop seconds, None for what has not happened."""
+
+    number: int
+    opened_at: float
+    spoken: bool
+    first_append_at: float | None = None
+    released_at: float | None = None
+    committed_at: float | None = None
+    first_audio_at: float | None = None
+    ended_at: float | None = None
+    ended: Ending | None = None
+    reason: str = ""
+
+    def summary(self) -> str:
+        """One line for the person on the phone."""
+        steps = (
+            ("press to first frame", self.opened_at, self.first_append_at),
+            ("release to commit", self.released_at, self.committed_at),
+            ("commit to first audio", self.committed_at, self.first_audio_at),
+        )
+        parts = [
+            f"{name} {(end - start) * 1000:.0f} ms"
+            for name, start, end in steps
+            if start is not None and end is not None
+        ]
+        parts.append((self.ended or "open") + (f" ({self.reason})" if self.reason else ""))
+        return f"exchange {self.number}: " + ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChanged:
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """connecting, ready or down, and why."""
+
+    status: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserSaid:
+    """What the user is taken to have said; arrives after the fact."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerText:
+    """More words of the answer, generated ahead of what is heard."""
+
+    response_id: str
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The answer was cut. `pulled_frames`: what the device had been handed when it was decided."""
+
+    at: float
+    pulled_frames: int
+    parts: tuple[HeardPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeEnded:
+    exchange: Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    reason: str
+
+
+Notice = PhaseChanged | LinkChanged | UserSaid | AnswerText | Interrupted | ExchangeEnded | Refused

@@ -1,0 +1,52 @@
+"""The times of one question and its answer."""
+
+from __future__ import annotations
+
+from daemon.exchanges import ExchangeLog
+
+
+def test_a_heard_exchange_has_all_its_times() -> None:
+    log = ExchangeLog()
+    log.begin(10.0, spoken=True)
+    log.appended(10.004)
+    log.appended(10.1)
+    log.released(12.0)
+    log.released(12.5)
+    log.committed(12.008)
+    exchange = log.end(15.0, "heard", "", first_audio_at=12.3)
+    assert exchange is not None
+    assert exchange.summary() == (
+        "exchange 1: press to first frame 4 ms, release to commit 8 ms, commit to first audio 292 ms, heard"
+    )
+
+
+def test_without_audio_nothing_was_heard() -> None:
+    log = ExchangeLog()
+    log.begin(10.0, spoken=True)
+    log.note("failed: rate limit")
+    exchange = log.end(15.0, "heard", "", first_audio_at=None)
+    assert exchange is not None
+    assert exchange.summary() == "exchange 1: unanswered (failed: rate limit)"
+
+
+def test_audio_of_the_answer_before_does_not_count() -> None:
+    log = ExchangeLog()
+    log.begin(10.0, spoken=True)
+    exchange = log.end(11.0, "interrupted", "", first_audio_at=9.0)
+    assert exchange is not None
+    assert exchange.first_audio_at is None
+
+
+def test_nothing_ends_when_nothing_goes_on() -> None:
+    log = ExchangeLog()
+    log.released(1.0)
+    log.committed(1.0)
+    assert log.end(2.0, "heard", "", None) is None
+
+
+def test_only_the_last_twenty_are_remembered() -> None:
+    log = ExchangeLog()
+    for i in range(30):
+        log.begin(float(i), spoken=False)
+        log.end(i + 0.5, "cleared", "", None)
+    assert [e.number for e in log.ended] == list(range(11, 31))
