@@ -1,0 +1,186 @@
+"""Keeps one Realtime session alive: connects, feeds the protocol, reconnects.
+
+Shell around a transport and the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from daemon.realtime.backoff import Backoff
+from daemon.realtime.model_events import (
+    RealtimeModelConnectionStatusEvent,
+    RealtimeModelEvent,
+    RealtimeModelSessionReadyEvent,
+    RealtimeModelSessionRefusedEvent,
+)
+from daemon.realtime.protocol import RealtimeProtocol
+from daemon.realtime.transports.port import (
+    Refusal,
+    Transport,
+    TransportClosed,
+    TransportRefused,
+    UplinkCongested,
+)
+
+log = logging.getLogger("harkd.link")
+
+SLOW_REFUSALS = frozenset({Refusal.KEY, Refusal.FORBIDDEN, Refusal.MODEL, Refusal.QUOTA})
+"""Trying again soon cannot help: someone has to change a key, a name or a bill first."""
+
+
+class SessionRefused(Exception):
+    """The server took the connection but not our session configuration."""
+
+
+class RealtimeLink:
+    """Owns the connection. The owner calls verbs on `protocol`, then `flush`; events come back to `on_event`.
+
+    Everything runs on one loop and `on_event` is called from there, never from within itself. A frame that
+    cannot be sent in time ends the connection, not the caller.
+    """
+
+    def __init__(
+        self,
+        protocol: RealtimeProtocol,
+        open_transport: Callable[[], Transport],
+        on_event: Callable[[RealtimeModelEvent], None],
+        backoff: Backoff,
+    ) -> None:
+        self.protocol = protocol
+        self._open_transport = open_transport
+        self._on_event = on_event
+        self._backoff = backoff
+        self._transport: Transport | None = None
+        self._session: asyncio.Task[None] | None = None
+        self._broken: Exception | None = None
+        self._hurry = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due: float | None = None
+        self._flushing = False
+
+    async def run(self) -> None:
+        """Connect and reconnect until cancelled."""
+        try:
+            while True:
+                self._on_event(RealtimeModelConnectionStatusEvent("connecting"))
+                reason = await self._one_connection()
+                retry_in_s = self._retry_in_s(reason)
+                log.warning("connection lost: %s; next attempt in %.1f s", reason, retry_in_s)
+                self._on_event(RealtimeModelConnectionStatusEvent("disconnected", str(reason), retry_in_s))
+                await self._pause(retry_in_s)
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def connect_now(self) -> None:
+        """End the back-off, if one is running: somebody is waiting."""
+        self._hurry.set()
+
+    def flush(self) -> None:
+        """Send what the protocol wants sent and tell the owner what it has to tell, until both are done."""
+        if self._flushing:
+            return  # called from `on_event`: the loop below takes it along
+        self._flushing = True
+        try:
+            while self._send_frames() or self._tell_events():
+                pass
+        finally:
+            self._flushing = False
+        self._rearm()
+
+    def _send_frames(self) -> bool:
+        frames = self.protocol.frames_to_send()
+        for frame in frames:
+            if self._transport is None or self._broken is not None:
+                break
+            try:
+                self._transport.send(frame)
+            except (UplinkCongested, TransportClosed) as error:
+                self._break(error)
+        return bool(frames)
+
+    def _tell_events(self) -> bool:
+        events = self.protocol.events()
+        for event in events:
+            if isinstance(event, RealtimeModelSessionReadyEvent):
+                self._backoff.succeeded()
+            elif isinstance(event, RealtimeModelSessionRefusedEvent):
+                self._break(SessionRefused(event.message))
+            self._on_event(event)
+        return bool(events)
+
+    def _break(self, error: Exception) -> None:
+        """End the connection from outside the task that reads it."""
+        if self._broken is None and self._session is not None:
+            self._broken = error
+            self._session.cancel()
+
+    async def _one_connection(self) -> Exception:
+        """One connection from first to last; answers why it ended."""
+        self._broken = None
+        self._hurry.clear()
+        self._session = asyncio.create_task(self._converse(), name="realtime session")
+        try:
+            await self._session
+        except (TransportRefused, TransportClosed, UplinkCongested) as error:
+            return error
+        except asyncio.CancelledError:
+            if self._broken is None:  # cancelled from above, not by `_break`
+                self._session.cancel()
+                await asyncio.gather(self._session, return_exceptions=True)
+                raise
+            return self._broken
+        except Exception as error:  # supervision point: a bug costs the connection, not the box
+            log.exception("the session ended on an error of ours")
+            return error
+        raise AssertionError("a session never ends by itself")
+
+    async def _converse(self) -> None:
+        loop = asyncio.get_running_loop()
+        transport = self._open_transport()
+        try:
+            await transport.connect()
+            self._transport = transport
+            log.info("connected")
+            self._on_event(RealtimeModelConnectionStatusEvent("connected"))
+            self.protocol.connection_made(loop.time())
+            self.flush()
+            while True:
+                frame = await transport.receive()
+                self.protocol.receive(frame, loop.time())
+                self.flush()
+        finally:
+            self._transport = None
+            self.protocol.connection_lost(loop.time())
+            self.flush()
+            await transport.close()
+
+    def _retry_in_s(self, reason: Exception) -> float:
+        slow = isinstance(reason, SessionRefused) or (
+            isinstance(reason, TransportRefused) and reason.refusal in SLOW_REFUSALS
+        )
+        return self._backoff.refused() if slow else self._backoff.failed()
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
+        except TimeoutError:
+            pass
+
+    def _rearm(self) -> None:
+        due = self.protocol.next_deadline()
+        if due == self._timer_due:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_due = due
+        self._timer = None if due is None else asyncio.get_running_loop().call_at(due, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = self._timer_due = None
+        self.protocol.tick(asyncio.get_running_loop().time())
+        self.flush()

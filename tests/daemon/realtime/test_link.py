@@ -1,0 +1,245 @@
+"""Keeping a session alive over transports that fail in every way; virtual time, no network."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from random import Random
+from typing import Any
+
+import pytest
+from virtual_loop import run_virtual
+
+from daemon.realtime import model_events as rt
+from daemon.realtime.backoff import Backoff
+from daemon.realtime.link import RealtimeLink
+from daemon.realtime.protocol import ProtocolState, RealtimeProtocol
+from daemon.realtime.transports.port import Refusal, TransportClosed, TransportRefused, UplinkCongested
+
+
+class Wire:
+    """A transport in memory: the test plays the server."""
+
+    def __init__(self, refuse: Exception | None = None) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.inbox: asyncio.Queue[str | Exception] = asyncio.Queue()
+        self.refuse = refuse
+        self.send_error: Exception | None = None
+        self.closed = False
+        self.queued_bytes = 0
+
+    async def connect(self) -> None:
+        if self.refuse is not None:
+            raise self.refuse
+
+    def send(self, text: str) -> None:
+        if self.send_error is not None:
+            raise self.send_error
+        self.sent.append(json.loads(text))
+
+    async def receive(self) -> str | bytes:
+        frame = await self.inbox.get()
+        if isinstance(frame, Exception):
+            raise frame
+        return frame
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def say(self, **event: Any) -> None:
+        self.inbox.put_nowait(json.dumps(event))
+
+    def configure(self) -> None:
+        self.say(type="session.updated", event_id="e", session={"type": "realtime"})
+
+
+class Setup:
+    """A link whose transports are handed out in order; remembers what it was told and when."""
+
+    def __init__(self, *wires: Wire) -> None:
+        self.wires = list(wires)
+        self.opened = 0
+        self.events: list[rt.RealtimeModelEvent] = []
+        self.on_event: Callable[[rt.RealtimeModelEvent], None] = self.events.append
+        self.protocol = RealtimeProtocol({"type": "realtime"})
+        self.link = RealtimeLink(self.protocol, self._open, lambda e: self.on_event(e), Backoff(Random(1)))
+        self.task = asyncio.create_task(self.link.run())
+
+    def _open(self) -> Wire:
+        if self.opened == len(self.wires):
+            self.wires.append(Wire())
+        self.opened += 1
+        return self.wires[self.opened - 1]
+
+    def statuses(self) -> list[str]:
+        return [e.status for e in self.events if isinstance(e, rt.RealtimeModelConnectionStatusEvent)]
+
+    async def end(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        assert [t for t in asyncio.all_tasks() if t is not asyncio.current_task()] == []
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def virtual(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    def run() -> None:
+        run_virtual(test())
+
+    run.__name__ = test.__name__
+    return run
+
+
+@virtual
+async def test_connects_configures_and_reports_ready() -> None:
+    setup = Setup(Wire())
+    await settle()
+    assert setup.wires[0].sent[0]["type"] == "session.update"
+    setup.wires[0].configure()
+    await settle()
+    assert setup.protocol.state is ProtocolState.READY
+    assert setup.statuses() == ["connecting", "connected"]
+    await setup.end()
+    assert setup.wires[0].closed
+
+
+@virtual
+async def test_lost_connection_is_told_and_opened_again() -> None:
+    setup = Setup(Wire(), Wire())
+    await settle()
+    setup.wires[0].configure()
+    setup.wires[0].inbox.put_nowait(TransportClosed(1001, "Your session hit the maximum duration"))
+    await settle()
+    [lost] = [e for e in setup.events if getattr(e, "status", "") == "disconnected"]
+    assert isinstance(lost, rt.RealtimeModelConnectionStatusEvent)
+    assert "maximum duration" in lost.detail
+    assert lost.retry_in_s is not None
+    assert 0 <= lost.retry_in_s <= 0.5
+    await asyncio.sleep(0.5)
+    await settle()
+    assert setup.opened == 2
+    assert setup.wires[1].sent[0]["type"] == "session.update"
+    await setup.end()
+
+
+@pytest.mark.parametrize("refusal", [Refusal.KEY, Refusal.FORBIDDEN, Refusal.MODEL, Refusal.QUOTA])
+def test_refused_key_is_not_tried_again_soon(refusal: Refusal) -> None:
+    async def main() -> None:
+        setup = Setup(Wire(refuse=TransportRefused(refusal, "no")))
+        await asyncio.sleep(299)
+        assert setup.opened == 1
+        setup.link.connect_now()
+        await settle()
+        assert setup.opened == 2
+        await setup.end()
+
+    run_virtual(main())
+
+
+@virtual
+async def test_network_trouble_is_tried_again_with_growing_pauses() -> None:
+    setup = Setup(*[Wire(refuse=TransportRefused(Refusal.NETWORK, "no route")) for _ in range(9)])
+    await asyncio.sleep(180)
+    pauses = [e.retry_in_s for e in setup.events if getattr(e, "status", "") == "disconnected"]
+    assert len(pauses) >= 9
+    assert all(p is not None and p <= 30 for p in pauses[:9])
+    await setup.end()
+
+
+@virtual
+async def test_refused_session_ends_the_connection_and_waits_long() -> None:
+    setup = Setup(Wire())
+    await settle()
+    update_id = setup.wires[0].sent[0]["event_id"]
+    error = {"type": "invalid_request_error", "code": "unknown_parameter", "message": "bad voice"}
+    setup.wires[0].say(type="error", event_id="e", error={**error, "param": None, "event_id": update_id})
+    await settle()
+    assert setup.statuses()[-1] == "disconnected"
+    assert setup.wires[0].closed
+    await asyncio.sleep(200)
+    assert setup.opened == 1
+    await setup.end()
+
+
+@virtual
+async def test_session_never_confirmed_counts_as_refused() -> None:
+    setup = Setup(Wire())
+    await asyncio.sleep(11)
+    assert setup.statuses()[-1] == "disconnected"
+    await setup.end()
+
+
+@virtual
+async def test_congested_uplink_ends_the_connection_not_the_caller() -> None:
+    setup = Setup(Wire())
+    await settle()
+    setup.wires[0].configure()
+    await settle()
+    setup.wires[0].send_error = UplinkCongested("more than 2 s of audio wait to be sent")
+    setup.protocol.append_audio(bytes(960))
+    setup.link.flush()
+    setup.protocol.append_audio(bytes(960))
+    setup.link.flush()
+    await settle()
+    assert setup.statuses()[-1] == "disconnected"
+    assert setup.wires[0].closed
+    await setup.end()
+
+
+@virtual
+async def test_owner_may_ask_from_within_an_event() -> None:
+    setup = Setup(Wire())
+
+    def ask_when_ready(event: rt.RealtimeModelEvent) -> None:
+        setup.events.append(event)
+        if isinstance(event, rt.RealtimeModelSessionReadyEvent):
+            setup.protocol.send_message("hello", 0.0)
+            setup.link.flush()
+
+    setup.on_event = ask_when_ready
+    await settle()
+    setup.wires[0].configure()
+    await settle()
+    assert [e["type"] for e in setup.wires[0].sent] == [
+        "session.update",
+        "conversation.item.create",
+        "response.create",
+    ]
+    await setup.end()
+
+
+@virtual
+async def test_error_of_ours_costs_the_connection_not_the_box() -> None:
+    setup = Setup(Wire())
+
+    def broken(event: rt.RealtimeModelEvent) -> None:
+        if isinstance(event, rt.RealtimeModelSessionReadyEvent):
+            raise ZeroDivisionError("a bug")
+        setup.events.append(event)
+
+    setup.on_event = broken
+    await settle()
+    setup.wires[0].configure()
+    await settle()
+    assert setup.statuses()[-1] == "disconnected"
+    setup.on_event = setup.events.append
+    await asyncio.sleep(1)
+    assert setup.opened == 2
+    await setup.end()
+
+
+@virtual
+async def test_deadline_of_the_protocol_is_kept() -> None:
+    setup = Setup(Wire())
+    await settle()
+    setup.wires[0].configure()
+    await settle()
+    setup.protocol.request_response(asyncio.get_running_loop().time())
+    setup.link.flush()
+    await asyncio.sleep(16)  # an answer that does not begin within 15 s is given up
+    assert any(isinstance(e, rt.RealtimeModelTurnEndedEvent) and e.status == "lost" for e in setup.events)
+    await setup.end()
