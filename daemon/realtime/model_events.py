@@ -83,23 +83,27 @@ class RealtimeModelAudioInterruptedEvent:
 
 @dataclass(frozen=True, slots=True)
 class RealtimeModelTurnStartedEvent:
-    """The server began a response, ours or its own."""
+    """The server began a response, ours or its own. One `out_of_band` runs beside the conversation."""
 
     response_id: str
+    out_of_band: bool = False
     type: ClassVar[str] = "turn_started"
 
 
 @dataclass(frozen=True, slots=True)
 class RealtimeModelTurnEndedEvent:
-    """A response is over. `status`: completed, cancelled, failed, incomplete, or lost (link gone or deadline passed).
+    """A response is over. `status`: completed, cancelled, failed, incomplete, or lost (link gone or deadline
+    passed).
 
-    `detail` is the server's reason or error message, "" when there is none. `usage` is the server's object, {} if absent.
+    `detail` is the server's reason or error message, "" when there is none. `usage` is the server's object,
+    {} if absent. `response_id` is None for a request that never became a response.
     """
 
     response_id: str | None
     status: str
     detail: str
     usage: Mapping[str, Any]
+    out_of_band: bool = False
     type: ClassVar[str] = "turn_ended"
 
 
@@ -150,7 +154,8 @@ class RealtimeModelToolCallEvent:
 
 @dataclass(frozen=True, slots=True)
 class RealtimeModelSpeechStartedEvent:
-    """The server's VAD heard speech begin; `audio_start_ms` counts from the first sample appended in this session."""
+    """The server's VAD heard speech begin; `audio_start_ms` counts from the first sample appended in this
+    session."""
 
     item_id: str
     audio_start_ms: int
@@ -203,7 +208,8 @@ class RealtimeModelRateLimitsEvent:
 
 @dataclass(frozen=True, slots=True)
 class RealtimeModelFrameRejectedEvent:
-    """A frame that could not be used: not JSON, not an object, fields missing. Counted; nothing else happens."""
+    """A frame that could not be used: not JSON, not an object, fields missing. Counted; nothing else
+    happens."""
 
     reason: str
     sample: str

@@ -1,16 +1,33 @@
-"""The Realtime conversation as a machine without I/O: feed frames and time in, drain frames and events out. Pure.
-
-INTERFACE SKETCH - the body is being written; signatures are agreed.
-"""
+"""The Realtime conversation as a machine without I/O: frames and time in, frames and events out. Pure."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from enum import Enum
+from itertools import count
 from typing import Any
 
+from daemon.realtime import model_events as out
+from daemon.realtime import server_events as ev
+from daemon.realtime import wire
+from daemon.realtime.conversation import Conversation, ProtocolCounters
+from daemon.realtime.history import History
 from daemon.realtime.model_events import RealtimeModelEvent
+from daemon.realtime.responses import ConflictOutcome, CreateRequest, ResponseSlot, SlotState
+from daemon.realtime.session_updates import CONFIRMED_WITHIN_S, SessionUpdates
+from daemon.realtime.truncation import Cut, PartKey
+
+MAX_HELD = 64
+"""Items and requests kept until the session is ready; the newest is refused."""
+
+MAX_OUT_OF_BAND = 16
+"""Out-of-band responses requested or running at a time; the newest is refused."""
+
+OUT_OF_BAND_TAG = "harkd_request"
+"""Metadata key that marks our out-of-band responses; the server echoes metadata in `response.created`."""
 
 
 class ProtocolState(Enum):
@@ -29,29 +46,440 @@ class HeardPosition:
 
 
 class RealtimeProtocol:
-    state: ProtocolState
+    """One conversation over any number of connections. Drain `frames_to_send` and `events` after every call.
 
-    def __init__(self, session: Mapping[str, Any]) -> None: ...
+    Until the session is ready, audio is dropped and counted (the owner keeps it), while items and requests
+    for a response are held, at most `MAX_HELD`, and sent in order once it is. What was held, waiting or
+    running when a connection is lost dies with it: `RealtimeModelTurnEndedEvent` with status "lost" says so
+    once. Only `history` and the wanted session configuration survive. Nothing a server sends makes any
+    method raise; arguments that JSON cannot hold do.
+    """
 
-    # the connection
-    def connection_made(self, now: float) -> None: ...
-    def connection_lost(self, now: float) -> None: ...
-    def receive(self, frame: str | bytes, now: float) -> None: ...
-    def tick(self, now: float) -> None: ...
-    def next_deadline(self) -> float | None: ...
-    def session_age_s(self, now: float) -> float: ...
+    def __init__(self, session: Mapping[str, Any]) -> None:
+        self.state = ProtocolState.DISCONNECTED
+        self.counters = ProtocolCounters()
+        self.session_expires_at: float | None = None  # unix seconds, if the server told
+        self._conversation = Conversation(self.counters, self._emit, self._send_truncate)
+        self._updates = SessionUpdates(deepcopy(dict(session)))
+        self._slot = ResponseSlot()
+        self._beside: dict[str, str | None] = {}  # out-of-band: our event id -> response id once created
+        self._held: deque[str | CreateRequest] = deque()
+        self._connected_at: float | None = None
+        self._commit_id: str | None = None  # the commit that the next bare request answers
+        self._commit_gated = False
+        self._ids = count(1)
+        self._frames: list[str] = []
+        self._events: list[RealtimeModelEvent] = []
 
-    # drains: call both after every call above or below
-    def frames_to_send(self) -> list[str]: ...
-    def events(self) -> list[RealtimeModelEvent]: ...
+    # --- the connection ---------------------------------------------------------------------------
 
-    # what the owner may ask for
+    def connection_made(self, now: float) -> None:
+        """The transport is open: configure the session at once."""
+        self.connection_lost(now)
+        self.state = ProtocolState.CONFIGURING
+        self._connected_at = now
+        event_id = self._new_id("session")
+        self._frames.append(wire.encode_session_update(event_id, self._updates.start(event_id, now)))
+
+    def connection_lost(self, now: float) -> None:
+        """The transport is gone. Harmless if there was none."""
+        if self.state is ProtocolState.DISCONNECTED:
+            return
+        self.state = ProtocolState.DISCONNECTED
+        self._connected_at = None
+        self.session_expires_at = None
+        self._frames.clear()
+        detail = "the connection was lost"
+        for response_id in self._beside.values():
+            self._emit(out.RealtimeModelTurnEndedEvent(response_id, "lost", detail, {}, out_of_band=True))
+        waiting = self._slot.wanted or any(isinstance(held, CreateRequest) for held in self._held)
+        if waiting or self._slot.response_id is not None:
+            self._emit(out.RealtimeModelTurnEndedEvent(self._slot.response_id, "lost", detail, {}))
+        self._slot = ResponseSlot()
+        self._beside.clear()
+        self._held.clear()
+        self._commit_id = None
+        self._commit_gated = False
+        self._conversation.connection_lost()
+
+    def receive(self, frame: str | bytes, now: float) -> None:
+        """One frame from the server, whatever it is. Frames that arrive after `connection_lost` are counted
+        only."""
+        if self.state is ProtocolState.DISCONNECTED:
+            self.counters.frames_after_loss += 1
+            return
+        self.counters.frames_in += 1
+        event = wire.decode(frame)
+        match event:
+            case ev.SessionCreated(session):
+                self._note_expiry(session)
+            case ev.SessionUpdated(session):
+                self._session_updated(session, now)
+            case ev.ServerError():
+                self._error(event, now)
+            case ev.ResponseCreated():
+                self._response_created(event, now)
+            case ev.ResponseDone():
+                self._response_done(event)
+            case ev.UnusedEvent(kind, response_id):
+                if response_id is not None or kind.startswith("response."):
+                    self._slot.heard_of(response_id, now)
+            case _:
+                if isinstance(event, _RESPONSE_CONTENT):
+                    self._response_content(event.response_id, now)
+                self._conversation.receive(event)
+        self._pump(now)
+
+    def tick(self, now: float) -> None:
+        """Let deadlines that have passed take effect. Call at `next_deadline`; earlier calls do nothing."""
+        first = self._updates.expire(now)
+        if first is not None:
+            self._session_refused(first, f"session.update not confirmed within {CONFIRMED_WITHIN_S:g} s")
+        given_up = self._slot.expire(now)
+        if given_up is not None:
+            if given_up.response_id is not None:
+                self._conversation.audio.stale.add(given_up.response_id)
+            if given_up.cancel:
+                self._send_cancel(given_up.response_id)
+            if given_up.report:
+                self._end_turn(given_up.response_id, "lost", given_up.detail)
+        self._pump(now)
+
+    def next_deadline(self) -> float | None:
+        """When `tick` has something to do; None while nothing is awaited."""
+        deadlines = (self._updates.deadline, self._slot.deadline)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def session_age_s(self, now: float) -> float:
+        """Seconds since this connection was made; 0 without one."""
+        return 0.0 if self._connected_at is None else now - self._connected_at
+
+    # --- drains -----------------------------------------------------------------------------------
+
+    def frames_to_send(self) -> list[str]:
+        frames, self._frames = self._frames, []
+        return frames
+
+    def events(self) -> list[RealtimeModelEvent]:
+        events, self._events = self._events, []
+        return events
+
+    # --- what the owner may ask for ---------------------------------------------------------------
+
     @property
-    def response_active(self) -> bool: ...  # requested, being generated, or waiting to be requested
-    def append_audio(self, pcm: bytes) -> None: ...
-    def commit_audio(self) -> None: ...
-    def clear_audio(self) -> None: ...
-    def send_message(self, text: str, now: float) -> None: ...
-    def request_response(self, now: float, response: Mapping[str, Any] | None = None) -> None: ...
-    def interrupt(self, heard: Sequence[HeardPosition], now: float) -> None: ...
-    def update_session(self, session: Mapping[str, Any], now: float) -> None: ...
+    def history(self) -> History:
+        return self._conversation.history
+
+    @property
+    def response_active(self) -> bool:
+        """A response is requested, being generated or waiting to be requested, and was not interrupted."""
+        return self._slot.wanted or any(isinstance(held, CreateRequest) for held in self._held)
+
+    def append_audio(self, pcm: bytes) -> None:
+        """Microphone audio: mono PCM16 at 24 kHz. Dropped and counted while the session is not ready."""
+        if self.state is not ProtocolState.READY:
+            self.counters.gated_appends += 1
+            return
+        for start in range(0, len(pcm), wire.MAX_APPEND_BYTES):
+            self._frames.append(wire.encode_append(pcm[start : start + wire.MAX_APPEND_BYTES]))
+
+    def commit_audio(self) -> None:
+        """What was appended is a user turn; `request_response` asks for the answer. Without a ready session
+        nothing was appended, so nothing is committed and the request that follows ends at once."""
+        if self.state is not ProtocolState.READY:
+            self.counters.gated_commits += 1
+            self._commit_gated = True
+            return
+        self._commit_gated = False
+        self._commit_id = self._new_id("commit")
+        self._frames.append(wire.encode_commit(self._commit_id))
+
+    def clear_audio(self) -> None:
+        """Forget what was appended since the last commit."""
+        if self.state is ProtocolState.READY:
+            self._frames.append(wire.encode_clear(self._new_id("clear")))
+
+    def send_message(self, text: str, now: float) -> None:
+        """A user message in writing; the answer is requested."""
+        self._send_item(wire.encode_user_message(self._new_id("item"), text))
+        self._request(CreateRequest(), now)
+
+    def send_tool_output(self, call_id: str, output: str, now: float, respond: bool = True) -> None:
+        """The result of a tool call; `respond` lets the model speak about it."""
+        self._send_item(wire.encode_tool_output(self._new_id("item"), call_id, output))
+        if respond:
+            self._request(CreateRequest(), now)
+
+    def request_response(self, now: float, response: Mapping[str, Any] | None = None) -> None:
+        """Ask for a response. With a `response` body it keeps its place in the queue and is never merged;
+        one with `conversation: "none"` does not wait for others. Raises ValueError for metadata that leaves
+        no room for our tag."""
+        if response is not None:
+            body = deepcopy(dict(response))
+            wire.encode_response_create("", body)
+            if body.get("conversation") == "none" and len(body.get("metadata") or {}) > 15:
+                raise ValueError(
+                    "response.metadata holds 16 pairs, at most 15 are free for an out-of-band response"
+                )
+            self._request(CreateRequest(body), now)
+        elif self._commit_gated:
+            self._commit_gated = False
+            self._end_turn(None, "lost", "the session was not ready, the audio was not sent")
+        elif self._commit_id is not None:
+            commits, self._commit_id = frozenset({self._commit_id}), None
+            self._request(CreateRequest(commits=commits, other_reason=False), now)
+        else:
+            self._request(CreateRequest(), now)
+
+    def interrupt(self, heard: Sequence[HeardPosition], now: float) -> None:
+        """The user cut in. `heard`: every part not wholly heard yet, the one playing first, in play order.
+
+        Cancels what is active, cuts every part at its heard position, forgets automatic requests, and makes
+        everything that was speaking stale. Says so in one event, unless there was nothing (left) to
+        interrupt.
+        """
+        halt = self._slot.halt(now)
+        speaking = self._conversation.audio.speaking_responses()
+        if halt.cancel:
+            self._send_cancel(halt.response_id)
+            if halt.response_id is not None:
+                self._conversation.audio.stale.add(halt.response_id)
+        beside = [response_id for response_id in self._beside.values() if response_id in speaking]
+        for response_id in beside:
+            self._send_cancel(response_id)
+        kept = [held for held in self._held if not (isinstance(held, CreateRequest) and held.automatic)]
+        forgotten = len(kept) != len(self._held)
+        self._held = deque(kept)
+        cuts = self._conversation.interrupt(
+            [(PartKey(part.item_id, part.content_index), part.heard_ms) for part in heard]
+        )
+        if cuts:
+            key = cuts[0].key
+            self._emit(
+                out.RealtimeModelAudioInterruptedEvent(key.item_id, key.content_index, cuts[0].audio_end_ms)
+            )
+        elif halt.stopped or forgotten or beside:
+            self._emit(out.RealtimeModelAudioInterruptedEvent(None, 0, 0))
+
+    def update_session(self, session: Mapping[str, Any], now: float) -> None:
+        """Change the keys given, by the rules of `session.update`. A refused update is an error event, and
+        the configuration stays as it was. Without a connection the next one is configured with it."""
+        changes = deepcopy(dict(session))
+        event_id = self._new_id("session")
+        frame = wire.encode_session_update(event_id, changes)
+        if self.state is ProtocolState.DISCONNECTED:
+            self._updates.keep(changes)
+            return
+        self._updates.sent(event_id, changes, now)
+        self._frames.append(frame)
+
+    # --- session ----------------------------------------------------------------------------------
+
+    def _session_updated(self, session: Mapping[str, Any], now: float) -> None:
+        self._note_expiry(session)
+        if not self._updates.confirmed():
+            return
+        self.state = ProtocolState.READY
+        self._emit(out.RealtimeModelSessionReadyEvent(session))
+        held, self._held = self._held, deque()
+        for waiting in held:
+            if isinstance(waiting, CreateRequest):
+                self._request(waiting, now)
+            else:
+                self._frames.append(waiting)
+
+    def _session_refused(self, first: bool, message: str, error: ev.ServerError | None = None) -> None:
+        if first:
+            self._emit(out.RealtimeModelSessionRefusedEvent(message))
+        elif error is not None:
+            self._emit_error(error)
+        else:
+            self._emit(out.RealtimeModelErrorEvent(None, message))
+
+    def _note_expiry(self, session: Mapping[str, Any]) -> None:
+        expires_at = session.get("expires_at")
+        if isinstance(expires_at, int | float) and 0 < expires_at < 1e11:
+            self.session_expires_at = float(expires_at)
+
+    # --- responses --------------------------------------------------------------------------------
+
+    def _request(self, request: CreateRequest, now: float) -> None:
+        if self.state is not ProtocolState.READY:
+            self._hold(request)
+        elif request.body is not None and request.body.get("conversation") == "none":
+            self._send_beside(request.body)
+        elif self._slot.request(request):
+            self._pump(now)
+        else:
+            self._refuse_request("too many responses are waiting")
+
+    def _refuse_request(self, detail: str, out_of_band: bool = False) -> None:
+        self.counters.dropped_requests += 1
+        self._end_turn(None, "failed", detail, out_of_band=out_of_band)
+
+    def _pump(self, now: float) -> None:
+        if self.state is ProtocolState.READY and self._slot.can_send:
+            request = self._slot.send_next(self._new_id("create"), now)
+            self._frames.append(wire.encode_response_create(request.event_id, request.body))
+
+    def _send_beside(self, body: Mapping[str, Any]) -> None:
+        if len(self._beside) >= MAX_OUT_OF_BAND:
+            self._refuse_request("too many out-of-band responses are running", out_of_band=True)
+            return
+        event_id = self._new_id("create")
+        tagged = {**body, "metadata": {**(body.get("metadata") or {}), OUT_OF_BAND_TAG: event_id}}
+        self._beside[event_id] = None
+        self._frames.append(wire.encode_response_create(event_id, tagged))
+
+    def _response_created(self, event: ev.ResponseCreated, now: float) -> None:
+        tag = event.metadata.get(OUT_OF_BAND_TAG)
+        if isinstance(tag, str) and tag in self._beside:
+            if self._beside[tag] is None:
+                self._beside[tag] = event.response_id
+                self._conversation.audio.out_of_band.add(event.response_id)
+                self._emit(out.RealtimeModelTurnStartedEvent(event.response_id, out_of_band=True))
+        elif self._slot.is_new(event.response_id):
+            self._begin_turn(event.response_id, now)
+
+    def _response_content(self, response_id: str, now: float) -> None:
+        """Content proves that its response runs, should `response.created` have been unreadable."""
+        if response_id in self._conversation.audio.out_of_band:
+            return
+        stale = response_id in self._conversation.audio.stale
+        if self._slot.state is not SlotState.ACTIVE and not stale and self._slot.is_new(response_id):
+            self._begin_turn(response_id, now)
+        else:
+            self._slot.heard_of(response_id, now)
+
+    def _begin_turn(self, response_id: str, now: float) -> None:
+        if self._slot.created(response_id, now):
+            self._conversation.audio.stale.add(response_id)
+            self._send_cancel(response_id)
+        else:
+            self._emit(out.RealtimeModelTurnStartedEvent(response_id))
+
+    def _response_done(self, event: ev.ResponseDone) -> None:
+        for event_id, response_id in self._beside.items():
+            if response_id is not None and response_id == event.response_id:
+                del self._beside[event_id]
+                self._conversation.audio.finish_response(response_id)
+                self._end_turn(response_id, event.status, event.detail, event.usage, out_of_band=True)
+                return
+        news, response_id = self._slot.done(event.response_id)
+        if response_id is not None:
+            self._conversation.audio.finish_response(response_id)
+        if news and response_id not in self._conversation.audio.out_of_band:
+            self._end_turn(response_id, event.status, event.detail, event.usage)
+
+    def _end_turn(
+        self,
+        response_id: str | None,
+        status: str,
+        detail: str,
+        usage: Mapping[str, Any] | None = None,
+        out_of_band: bool = False,
+    ) -> None:
+        self._emit(out.RealtimeModelTurnEndedEvent(response_id, status, detail, usage or {}, out_of_band))
+
+    # --- errors -----------------------------------------------------------------------------------
+
+    def _error(self, error: ev.ServerError, now: float) -> None:
+        match error.code:
+            case "conversation_already_has_active_response":
+                self._create_conflict(error, now)
+            case "response_cancel_not_active":
+                self.counters.late_cancels += 1
+            case "input_audio_buffer_commit_empty":
+                self._commit_empty(error)
+            case "invalid_value" if (error.event_id or "").startswith("truncate_"):
+                self.counters.refused_truncations += 1
+            case _:
+                self._other_error(error)
+
+    def _create_conflict(self, error: ev.ServerError, now: float) -> None:
+        outcome = self._slot.conflict(error.event_id, now)
+        if outcome is ConflictOutcome.RETRIED:
+            self.counters.retried_creates += 1
+        elif outcome is ConflictOutcome.NOT_OURS:
+            self._emit_error(error)
+        elif outcome is ConflictOutcome.EXHAUSTED:
+            self._emit_error(error)
+            self._end_turn(None, "failed", error.message)
+
+    def _commit_empty(self, error: ev.ServerError) -> None:
+        self.counters.empty_commits += 1
+        if error.event_id is None:
+            return
+        if error.event_id == self._commit_id:
+            self._commit_id = None
+        if self._slot.commit_was_empty(error.event_id):
+            self._end_turn(None, "cancelled", error.message)
+
+    def _other_error(self, error: ev.ServerError) -> None:
+        # A server that does not echo ids still names the field of the configuration it dislikes.
+        unnamed = error.event_id is None and (error.param or "").startswith("session")
+        first = self._updates.refused(error.event_id, unnamed=unnamed)
+        if first is not None:
+            self._session_refused(first, error.message, error)
+            return
+        self._emit_error(error)
+        if error.event_id is None:
+            return
+        if error.event_id in self._beside:
+            response_id = self._beside.pop(error.event_id)
+            self._end_turn(response_id, "failed", error.message, out_of_band=True)
+        elif self._slot.refused(error.event_id):
+            self._end_turn(None, "failed", error.message)
+
+    # --- output -----------------------------------------------------------------------------------
+
+    def _new_id(self, kind: str) -> str:
+        return f"{kind}_{next(self._ids)}"
+
+    def _emit(self, event: RealtimeModelEvent) -> None:
+        self._events.append(event)
+
+    def _emit_error(self, error: ev.ServerError) -> None:
+        self._emit(out.RealtimeModelErrorEvent(error.code, error.message, error.event_id, error.param))
+
+    def _send_item(self, frame: str) -> None:
+        if self.state is ProtocolState.READY:
+            self._frames.append(frame)
+        else:
+            self._hold(frame)
+
+    def _hold(self, waiting: str | CreateRequest) -> None:
+        """Keep for a ready session. An automatic request replaces an earlier one unless one with a body lies
+        between."""
+        if isinstance(waiting, CreateRequest) and waiting.automatic:
+            for index in range(len(self._held) - 1, -1, -1):
+                earlier = self._held[index]
+                if isinstance(earlier, CreateRequest):
+                    if earlier.automatic:
+                        waiting.absorb(earlier)
+                        del self._held[index]
+                    break
+        if len(self._held) < MAX_HELD:
+            self._held.append(waiting)
+        else:
+            self._refuse_request("too much is waiting for the session to be ready")
+
+    def _send_cancel(self, response_id: str | None) -> None:
+        self._frames.append(wire.encode_response_cancel(self._new_id("cancel"), response_id))
+
+    def _send_truncate(self, cut: Cut) -> None:
+        self._frames.append(
+            wire.encode_truncate(
+                self._new_id("truncate"), cut.key.item_id, cut.key.content_index, cut.audio_end_ms
+            )
+        )
+
+
+_RESPONSE_CONTENT = (
+    ev.AudioDelta,
+    ev.TranscriptDelta,
+    ev.AudioDone,
+    ev.TranscriptDone,
+    ev.OutputItemAdded,
+    ev.OutputItemDone,
+)
