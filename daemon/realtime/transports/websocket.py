@@ -1,0 +1,367 @@
+"""Carries frames over a WebSocket. Shell around the `websockets` library.
+
+The key is asked for at each connect and lives only in the request: it is in no message, repr or log line.
+There is no switch for TLS verification; an operator's own authority goes into `SSL_CERT_FILE`, which OpenSSL
+reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import logging
+import os
+import re
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidProxy,
+    InvalidStatus,
+    ProxyError,
+)
+from websockets.protocol import State
+
+from daemon.realtime.transports.port import Refusal, TransportClosed, TransportRefused, UplinkCongested
+
+_LOST = 1006  # RFC 6455 section 7.1.5: the connection ended without a close frame
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketLimits:
+    """How long to wait and how much to hold.
+
+    - `ping_interval_s`, `ping_timeout_s`: half the library's 20 s each, so that a link that died silently is
+      noticed within 20 s and not 40; a person is waiting in front of the box.
+    - `open_timeout_s`: TCP, TLS and the upgrade together; the library's default.
+    - `close_timeout_s`: well under the 15 s that systemd grants the whole daemon.
+    - `max_message_bytes`: the API allows events of 15 MiB.
+    - `receive_high_water`: frames read ahead of `receive`. Above it TCP holds the server back, nothing is
+      lost; at 200 ms of audio each that is 13 minutes of answer, so only a loop that is stuck gets there.
+    - `send_bound_bytes`: 2 s of 24 kHz 16-bit mono in base64 (64,000 bytes per second).
+    - `unsent_bytes`: what the kernel may hold unsent, 0.25 s of the same audio. Without a limit it grows to
+      megabytes, and a minute of audio would arrive late instead of the link being noticed as slow.
+    """
+
+    ping_interval_s: float = 10.0
+    ping_timeout_s: float = 10.0
+    open_timeout_s: float = 10.0
+    close_timeout_s: float = 2.0
+    max_message_bytes: int = 16 * 1024 * 1024
+    receive_high_water: int = 4096
+    send_bound_bytes: int = 128 * 1024
+    unsent_bytes: int = 16 * 1024
+
+
+class WebSocketTransport:
+    """One connection to a Realtime server; once closed it stays closed.
+
+    `send` queues; a task owned by this object empties the queue. The queue is bounded by `send_bound_bytes`,
+    what asyncio has not passed on counted in (over TLS it hides up to 64 KiB more from us). Over the bound
+    nothing more is sent on this connection, ever: a stream with a hole, or a late one, is worth less than a
+    new link. One frame larger than the bound is accepted when nothing else waits.
+
+    Whoever connected must `close`, also after the peer did.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: Callable[[], str | None] | None = None,
+        headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        limits: WebSocketLimits | None = None,
+    ) -> None:
+        """`url`: wss://, or ws:// to this very machine; raises `ValueError` otherwise.
+
+        `api_key` is called at each connect; its `OSError` or `ValueError` is reported as a refused key. With
+        None no key is sent (`headers` may carry another kind of credential). `proxy`: http:// or socks5://
+        URL; the environment's proxy variables are not looked at.
+        """
+        self._address = _checked(url)
+        self._url = url
+        self._api_key = api_key
+        self._headers = dict(headers or {})
+        self._proxy = proxy
+        self._limits = limits or WebSocketLimits()
+        self._connection: ClientConnection | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._queue: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._wakeup = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._started = False
+        self._congested = False
+        self._closing: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        state = self._connection.state.name.lower() if self._connection else "not connected"
+        return f"<WebSocketTransport {_shown(self._address)} {state}>"
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes accepted by `send` and not yet given to the socket."""
+        if self._connection is None:
+            return 0
+        return self._waiting_bytes + self._connection.transport.get_write_buffer_size()
+
+    async def connect(self) -> None:
+        """Open the connection. Raises `TransportRefused`; `RuntimeError` when called a second time."""
+        if self._started:
+            raise RuntimeError("a transport connects once; make a new one")
+        self._started = True
+        headers = self._headers | self._authorization()
+        # Parses every certificate the system trusts: too long for the loop on a small board.
+        tls = await asyncio.to_thread(ssl.create_default_context) if self._address.scheme == "wss" else None
+        try:
+            connection = await self._dial(headers, tls)
+        except _FAILURES as error:
+            raise _refused(error, self._address, self._limits.open_timeout_s) from None
+        if self._closing is not None:
+            connection.transport.abort()
+            raise TransportRefused(Refusal.NETWORK, "closed while it was being opened")
+        _keep_kernel_buffer_short(connection, self._limits.unsent_bytes)
+        self._connection = connection
+        self._writer = asyncio.create_task(self._write(connection), name="websocket writer")
+
+    def send(self, text: str) -> None:
+        """Queue one frame; never blocks.
+
+        Raises `UplinkCongested` over the bound, `TransportClosed` if not open.
+        """
+        connection = self._connection
+        if connection is None or connection.state is not State.OPEN or self._closing is not None:
+            raise self._closed_now()
+        data = text.encode()
+        queued = self.queued_bytes
+        if self._congested or (queued and queued + len(data) > self._limits.send_bound_bytes):
+            self._give_up()
+            raise UplinkCongested(
+                f"{queued} bytes wait for the uplink, {len(data)} more would pass the bound of "
+                f"{self._limits.send_bound_bytes}: it is slower than the speech"
+            )
+        self._queue.append(data)
+        self._waiting_bytes += len(data)
+        self._drained.clear()
+        self._wakeup.set()
+
+    async def receive(self) -> str | bytes:
+        """The next frame. Raises `TransportClosed`, after the frames that arrived before the close."""
+        if self._connection is None:
+            raise self._closed_now()
+        try:
+            return await self._connection.recv()
+        except ConnectionClosed as closed:
+            raise _closed(closed) from None
+
+    async def close(self) -> None:
+        """Send what is queued if the peer takes it within the close time-out, then close. Idempotent."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="websocket close")
+        await asyncio.shield(self._closing)
+
+    def _authorization(self) -> dict[str, str]:
+        if self._api_key is None:
+            return {}
+        try:
+            key = self._api_key()
+        except (OSError, ValueError) as error:
+            raise TransportRefused(Refusal.KEY, str(error)) from None
+        if key is None and not _is_loopback(self._address.hostname):
+            raise TransportRefused(Refusal.KEY, "no API key is configured")
+        if key is None:
+            return {}
+        if not re.fullmatch(r"[!-~]+", key):
+            raise TransportRefused(Refusal.KEY, "the API key is empty or holds a space or an odd character")
+        return {"Authorization": f"Bearer {key}"}
+
+    async def _dial(self, headers: Mapping[str, str], tls: ssl.SSLContext | None) -> ClientConnection:
+        # At DEBUG the library logs request headers, the key among them.
+        wire_log = logging.getLogger(f"{__name__}.wire")
+        wire_log.setLevel(logging.INFO)
+        limits = self._limits
+        options: dict[str, Any] = {"ssl": tls} if tls else {}
+        return await _ConnectOnce(
+            self._url,
+            additional_headers=headers,
+            proxy=self._proxy,
+            # base64 audio hardly shrinks, and deflating costs a small board more than the bytes do
+            compression=None,
+            open_timeout=limits.open_timeout_s,
+            ping_interval=limits.ping_interval_s,
+            ping_timeout=limits.ping_timeout_s,
+            close_timeout=limits.close_timeout_s,
+            max_size=limits.max_message_bytes,
+            max_queue=limits.receive_high_water,
+            write_limit=0,  # the writer waits until asyncio holds nothing: what waits, waits in our queue
+            logger=wire_log,
+            **options,
+        )
+
+    async def _write(self, connection: ClientConnection) -> None:
+        """Empty the queue, frame by frame, until the connection is gone."""
+        try:
+            while True:
+                while self._queue:
+                    data = self._queue.popleft()
+                    self._waiting_bytes -= len(data)  # from here on asyncio's buffer counts it
+                    await connection.send(data, text=True)
+                self._drained.set()
+                self._wakeup.clear()
+                await self._wakeup.wait()
+        except ConnectionClosed:
+            self._drop_queue()  # `receive` says why
+
+    def _give_up(self) -> None:
+        self._congested = True
+        if self._writer is not None:
+            self._writer.cancel()
+        self._drop_queue()
+
+    def _drop_queue(self) -> None:
+        self._queue.clear()
+        self._waiting_bytes = 0
+        self._drained.set()
+
+    async def _close(self) -> None:
+        if self._connection is None or self._writer is None:
+            return
+        try:
+            if not self._congested:
+                async with asyncio.timeout(self._limits.close_timeout_s):
+                    await self._drained.wait()
+                    await self._connection.close()
+        except TimeoutError:
+            pass  # the peer had its time
+        finally:
+            self._writer.cancel()
+            self._connection.transport.abort()
+            self._drop_queue()
+            await asyncio.wait([self._writer])
+            await self._connection.wait_closed()
+
+    def _closed_now(self) -> TransportClosed:
+        if self._connection is None:
+            return TransportClosed(_LOST, "not connected")
+        code = self._connection.close_code
+        return TransportClosed(code or _LOST, self._connection.close_reason or "")
+
+
+# ImportError: a SOCKS proxy without python-socks. UnicodeError: a host name no resolver can be asked for.
+_FAILURES = (OSError, InvalidHandshake, InvalidProxy, ConnectionClosed, ImportError, UnicodeError)
+
+
+class _ConnectOnce(connect):
+    """Follows no redirect: it would carry our credentials to an address nobody configured."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
+
+
+def _checked(url: str) -> SplitResult:
+    address = urlsplit(url)
+    well_formed = re.fullmatch(r"[!-~]+", url) and address.hostname and not address.fragment
+    if address.scheme not in ("ws", "wss") or not well_formed or address.port == 0:
+        raise ValueError(f"{_shown(address)}: not a WebSocket address; expected wss://HOST/PATH")
+    if "@" in address.netloc:
+        raise ValueError(f"{_shown(address)}: a user or password in the address is not supported")
+    if address.scheme == "ws" and not _is_loopback(address.hostname):
+        raise ValueError(
+            f"{_shown(address)}: ws:// would send the key and the voice unencrypted; use wss:// "
+            "(ws:// is allowed only to localhost, 127.0.0.0/8 and ::1)"
+        )
+    return address
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _shown(address: SplitResult) -> str:
+    """Without user, password and query, which may hold secrets."""
+    return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
+
+
+def _keep_kernel_buffer_short(connection: ClientConnection, unsent_bytes: int) -> None:
+    raw = connection.transport.get_extra_info("socket")
+    if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, unsent_bytes)
+
+
+def _closed(closed: ConnectionClosed) -> TransportClosed:
+    if closed.rcvd is not None:
+        return TransportClosed(closed.rcvd.code, closed.rcvd.reason)
+    if closed.sent is not None and closed.sent.reason:
+        return TransportClosed(_LOST, closed.sent.reason)  # e.g. "keepalive ping timeout"
+    return TransportClosed(_LOST, str(closed.__cause__ or ""))
+
+
+# ---- refusals --------------------------------------------------------
+
+
+def _refused(error: Exception, address: SplitResult, open_timeout_s: float) -> TransportRefused:
+    """The library's exception as a sentence for the owner; theirs are not quoted, they may hold a header."""
+    if isinstance(error, InvalidStatus):
+        return _refused_by_status(error, address)
+    where = address.netloc
+    if isinstance(error, TimeoutError):
+        detail = f"no answer from {where} within {open_timeout_s:g} s"
+    elif isinstance(error, ssl.SSLCertVerificationError):
+        detail = f"the certificate of {where} was not accepted: {error.verify_message}; is the clock right?"
+    elif isinstance(error, ssl.SSLError):
+        detail = f"no secure connection to {where}: {error.reason or 'TLS failed'}"
+    elif isinstance(error, (socket.gaierror, UnicodeError)):
+        detail = f"the name {address.hostname} cannot be resolved; is there a network?"
+    elif isinstance(error, (ProxyError, InvalidProxy, ImportError)):
+        detail = f"the proxy in front of {where} cannot be used: {type(error).__name__}"
+    elif isinstance(error, OSError):
+        detail = f"{where} cannot be reached: {os.strerror(error.errno) if error.errno else error}"
+    else:
+        detail = f"{where} did not answer like a WebSocket server"
+    return TransportRefused(Refusal.NETWORK, detail)
+
+
+_BY_STATUS = {
+    401: (Refusal.KEY, "the API key was refused"),
+    402: (Refusal.QUOTA, "the account has no credit"),
+    403: (Refusal.FORBIDDEN, "the key is not allowed to use this model or address"),
+    429: (Refusal.QUOTA, "rate limit or quota reached"),
+}
+
+
+def _refused_by_status(error: InvalidStatus, address: SplitResult) -> TransportRefused:
+    status = error.response.status_code
+    if status in _BY_STATUS:
+        refusal, sentence = _BY_STATUS[status]
+    elif status >= 500:
+        refusal, sentence = Refusal.SERVER, "the server has trouble"
+    else:
+        refusal, sentence = Refusal.MODEL, f"{_shown(address)} does not know this model or address"
+    code = _error_code(error.response.body)
+    said = f"HTTP {status}, {code}" if code else f"HTTP {status}"
+    return TransportRefused(refusal, f"{sentence} ({said})", status)
+
+
+def _error_code(body: bytes | bytearray | None) -> str | None:
+    """`error.code` of an API error; its message is not passed on because it quotes parts of the key."""
+    try:
+        code = json.loads(body or b"")["error"]["code"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return code if isinstance(code, str) and re.fullmatch(r"[a-z0-9_]{1,64}", code) else None

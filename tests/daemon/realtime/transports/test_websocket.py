@@ -1,0 +1,447 @@
+from __future__ import annotations
+
+import asyncio
+import http
+import logging
+import os
+import socket
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from daemon.realtime.transports.port import Refusal, TransportClosed, TransportRefused, UplinkCongested
+from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
+
+KEY = "sk-test-0123456789abcdef"
+
+
+@asynccontextmanager
+async def server(
+    handler: Callable[[ServerConnection], Awaitable[None]], **options: Any
+) -> AsyncIterator[str]:
+    async with serve(handler, "127.0.0.1", 0, **options) as running:
+        port = running.sockets[0].getsockname()[1]
+        yield f"ws{'s' if 'ssl' in options else ''}://127.0.0.1:{port}/v1/realtime?model=m"
+
+
+async def stay(connection: ServerConnection) -> None:
+    await connection.wait_closed()
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_closed_by_the_other_end(end: socket.socket) -> bool:
+    try:
+        while end.recv(4096):
+            pass
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+    return True
+
+
+async def refusal_of(url: str, **options: Any) -> TransportRefused:
+    transport = WebSocketTransport(url, **options)
+    with pytest.raises(TransportRefused) as caught:
+        await transport.connect()
+    await transport.close()
+    return caught.value
+
+
+async def refusal_by_status(status: int, body: str = "") -> TransportRefused:
+    def refuse(connection: ServerConnection, request: Any) -> Any:
+        response = connection.respond(http.HTTPStatus(status), body)
+        response.headers["Location"] = "/elsewhere"
+        return response
+
+    async with server(stay, process_request=refuse) as url:
+        return await refusal_of(url, api_key=lambda: KEY)
+
+
+# ---- what is sent at the upgrade -------------------------------------
+
+
+@pytest.mark.parametrize("key", [KEY, None])
+def test_key_and_headers_are_sent_and_compression_is_not_offered(key: str | None) -> None:
+    async def run() -> Any:
+        async with server(stay) as url:
+            transport = WebSocketTransport(url, api_key=lambda: key, headers={"X-Safety": "box-7"})
+            await transport.connect()
+            assert transport._connection is not None
+            await transport.close()
+            request = transport._connection.request
+            assert request is not None
+            return request.headers
+
+    headers = asyncio.run(run())
+    assert headers.get("Authorization") == (f"Bearer {KEY}" if key else None)
+    assert headers["X-Safety"] == "box-7"
+    assert "Sec-WebSocket-Extensions" not in headers
+
+
+def test_proxy_variables_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("ws_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("all_proxy", "http://127.0.0.1:9")
+
+    async def run() -> None:
+        async with server(stay) as url:
+            transport = WebSocketTransport(url)
+            await transport.connect()
+            await transport.close()
+
+    asyncio.run(run())
+
+
+def test_configured_proxy_that_is_down_is_network_trouble() -> None:
+    refused = asyncio.run(refusal_of("wss://example.invalid/", proxy=f"http://127.0.0.1:{unused_port()}"))
+    assert refused.refusal is Refusal.NETWORK
+
+
+# ---- refusals --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "refusal"),
+    [
+        (301, Refusal.MODEL),
+        (400, Refusal.MODEL),
+        (401, Refusal.KEY),
+        (402, Refusal.QUOTA),
+        (403, Refusal.FORBIDDEN),
+        (404, Refusal.MODEL),
+        (429, Refusal.QUOTA),
+        (500, Refusal.SERVER),
+        (503, Refusal.SERVER),
+    ],
+)
+def test_status_of_the_upgrade_decides_the_refusal(status: int, refusal: Refusal) -> None:
+    refused = asyncio.run(refusal_by_status(status))
+    assert (refused.refusal, refused.status) == (refusal, status)
+    assert f"HTTP {status}" in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ('{"error":{"code":"insufficient_quota","message":"no"}}', "(HTTP 429, insufficient_quota)"),
+        ('{"error":{"code":"Sk-Odd Value"}}', "(HTTP 429)"),
+        ('{"error":"text"}', "(HTTP 429)"),
+        ("[" * 100_000, "(HTTP 429)"),
+        ("no JSON", "(HTTP 429)"),
+    ],
+)
+def test_only_the_code_of_an_error_body_is_passed_on(body: str, sentence: str) -> None:
+    assert str(asyncio.run(refusal_by_status(429, body))).endswith(sentence)
+
+
+def test_nobody_listening_is_network_trouble() -> None:
+    refused = asyncio.run(refusal_of(f"ws://127.0.0.1:{unused_port()}"))
+    assert refused.refusal is Refusal.NETWORK
+    assert "cannot be reached: Connection refused" in str(refused)
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64 + ".example", "two..dots"])
+def test_unknown_name_is_network_trouble(host: str) -> None:
+    refused = asyncio.run(refusal_of(f"wss://{host}/v1"))
+    assert refused.refusal is Refusal.NETWORK
+    assert "cannot be resolved" in str(refused)
+
+
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9.2\r\n"])
+def test_something_else_listening_is_network_trouble(answer: bytes) -> None:
+    async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async def run() -> TransportRefused:
+        async with await asyncio.start_server(other, "127.0.0.1", 0) as running:
+            return await refusal_of(f"ws://127.0.0.1:{running.sockets[0].getsockname()[1]}")
+
+    assert asyncio.run(run()).refusal is Refusal.NETWORK
+
+
+def test_no_answer_is_network_trouble_after_the_time_out() -> None:
+    async def run() -> TransportRefused:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"ws://127.0.0.1:{silent.getsockname()[1]}"
+            return await refusal_of(url, limits=WebSocketLimits(open_timeout_s=0.05))
+
+    refused = asyncio.run(run())
+    assert refused.refusal is Refusal.NETWORK
+    assert str(refused).endswith("within 0.05 s")
+
+
+def test_certificate_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=x"
+    subprocess.run(
+        [*make.split(), "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    async def run() -> TransportRefused:
+        async with server(stay, ssl=context) as url:
+            return await refusal_of(url)
+
+    refused = asyncio.run(run())
+    assert refused.refusal is Refusal.NETWORK
+    assert "certificate of 127.0.0.1" in str(refused)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://api.openai.com/v1/realtime",
+        "ws://127.0.0.1.example.com/",
+        "ws://10.0.0.1/",
+        "http://127.0.0.1/",
+        "wss:///v1",
+        "wss://host/#part",
+        "wss://host/a b",
+        "wss://host:99999/",
+        "wss://user:hunter2@host/",
+        "wss://[::1",
+        "",
+    ],
+)
+def test_unusable_address_is_a_value_error_without_its_secrets(url: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the texts differ
+        WebSocketTransport(url)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["ws://localhost:1/", "ws://127.9.9.9/", "ws://[::1]:1/", "wss://host/x?y=z"])
+def test_usable_address_is_accepted(url: str) -> None:
+    assert "not connected" in repr(WebSocketTransport(url))
+
+
+# ---- the key ---------------------------------------------------------
+
+
+def unreadable() -> str:
+    raise PermissionError("/etc/harkd/openai_api_key is readable by others")
+
+
+@pytest.mark.parametrize(
+    ("api_key", "sentence"),
+    [
+        (lambda: None, "no API key is configured"),
+        (lambda: "", "empty"),
+        (lambda: "sk-a\r\nX-Evil: 1", "odd character"),
+        (unreadable, "readable by others"),
+    ],
+)
+def test_unusable_key_is_refused_before_the_network_is_touched(
+    api_key: Callable[[], str | None], sentence: str
+) -> None:
+    refused = asyncio.run(refusal_of("wss://no-such-host.invalid/", api_key=api_key))
+    assert (refused.refusal, refused.status) == (Refusal.KEY, None)
+    assert sentence in str(refused)
+
+
+def test_key_is_in_no_message_repr_or_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    body = f'{{"error":{{"code":"invalid_api_key","message":"Incorrect API key provided: {KEY}"}}}}'
+    refused = asyncio.run(refusal_by_status(401, body))
+
+    async def run() -> str:
+        async with server(stay, logger=logging.getLogger("server at ERROR")) as url:
+            transport = WebSocketTransport(url, api_key=lambda: KEY)
+            await transport.connect()
+            transport.send("{}")
+            shown = repr(transport)
+            await transport.close()
+            return shown
+
+    logging.getLogger("server at ERROR").setLevel(logging.ERROR)
+    shown = asyncio.run(run())
+    ours = [record.getMessage() for record in caplog.records if "server" not in record.name]
+    assert KEY not in "".join([str(refused), repr(refused), shown, *ours])
+    assert shown.startswith("<WebSocketTransport ws://127.0.0.1:")
+    assert shown.endswith("/v1/realtime open>")
+
+
+# ---- an open connection ----------------------------------------------
+
+
+def test_peer_that_vanishes_is_a_close_1006() -> None:
+    async def vanish(connection: ServerConnection) -> None:
+        connection.transport.abort()
+
+    async def run() -> TransportClosed:
+        async with server(vanish) as url:
+            transport = WebSocketTransport(url)
+            await transport.connect()
+            with pytest.raises(TransportClosed) as caught:
+                await transport.receive()
+            await transport.close()
+            return caught.value
+
+    assert asyncio.run(run()).code == 1006
+
+
+def test_peer_that_answers_no_ping_is_lost() -> None:
+    async def deaf(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        await connection.wait_closed()
+
+    async def run() -> TransportClosed:
+        limits = WebSocketLimits(ping_interval_s=0.02, ping_timeout_s=0.02, close_timeout_s=0.05)
+        async with server(deaf, close_timeout=0.05) as url:
+            transport = WebSocketTransport(url, limits=limits)
+            await transport.connect()
+            with pytest.raises(TransportClosed) as caught:
+                await transport.receive()
+            await transport.close()
+            return caught.value
+
+    closed = asyncio.run(run())
+    assert (closed.code, closed.reason) == (1006, "keepalive ping timeout")
+
+
+def test_congestion_is_final_and_drops_what_waits() -> None:
+    async def deaf(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        await connection.wait_closed()
+
+    async def run() -> None:
+        async with server(deaf, close_timeout=0.05) as url:
+            transport = WebSocketTransport(url, limits=WebSocketLimits(send_bound_bytes=1000))
+            await transport.connect()
+            transport.send("x" * 600)
+            transport.send("x" * 400)
+            assert transport.queued_bytes == 1000
+            for _ in range(2):
+                with pytest.raises(UplinkCongested, match="bound of 1000"):
+                    transport.send("x" * 601)
+            await transport.close()
+            assert transport.queued_bytes == 0
+
+    asyncio.run(run())
+
+
+def test_one_frame_above_the_bound_is_sent_when_nothing_waits() -> None:
+    async def run() -> Any:
+        received: asyncio.Queue[Any] = asyncio.Queue()
+
+        async def listen(connection: ServerConnection) -> None:
+            await received.put(await connection.recv())
+
+        async with server(listen) as url:
+            transport = WebSocketTransport(url, limits=WebSocketLimits(send_bound_bytes=10))
+            await transport.connect()
+            transport.send("grüße " * 100)
+            frame = await received.get()
+            await transport.close()
+            return frame
+
+    assert asyncio.run(run()) == "grüße " * 100
+
+
+def test_stalled_uplink_is_noticed_before_the_kernel_has_swallowed_ten_seconds_of_audio() -> None:
+    """Without TCP_NOTSENT_LOWAT the send buffer grows to megabytes, most of a minute of speech."""
+
+    async def deaf(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        await connection.wait_closed()
+
+    async def run() -> int:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        async with serve(deaf, sock=listener, close_timeout=0.05):
+            transport = WebSocketTransport(f"ws://127.0.0.1:{listener.getsockname()[1]}")
+            await transport.connect()
+            taken = 0
+            with suppress(UplinkCongested):
+                while taken < 64_000_000:
+                    transport.send("x" * 2560)
+                    taken += 2560
+                    await asyncio.sleep(0)
+            await transport.close()
+            return taken
+
+    assert asyncio.run(run()) < 640_000
+
+
+def test_close_of_a_peer_that_does_not_answer_takes_the_close_time_out() -> None:
+    async def deaf(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        await connection.wait_closed()
+
+    async def run() -> float:
+        async with server(deaf, close_timeout=0.05) as url:
+            transport = WebSocketTransport(url, limits=WebSocketLimits(close_timeout_s=0.1))
+            await transport.connect()
+            transport.send("x" * 8_000_000)
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            await asyncio.gather(transport.close(), transport.close())
+            return loop.time() - began
+
+    assert 0.09 < asyncio.run(run()) < 1.0
+
+
+def test_cancelled_connect_leaves_nothing_open() -> None:
+    async def run() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            transport = WebSocketTransport(f"ws://127.0.0.1:{silent.getsockname()[1]}")
+            connecting = asyncio.create_task(transport.connect())
+            peer, _ = await asyncio.get_running_loop().run_in_executor(None, silent.accept)
+            connecting.cancel()
+            await asyncio.wait([connecting])
+            with peer:
+                peer.settimeout(1)
+                assert await asyncio.to_thread(is_closed_by_the_other_end, peer)
+            await transport.close()
+
+    asyncio.run(run())
+
+
+def test_close_while_connecting_ends_the_attempt() -> None:
+    async def run() -> TransportRefused:
+        async with server(stay) as url:
+            transport = WebSocketTransport(url)
+            connecting = asyncio.create_task(transport.connect())
+            await asyncio.sleep(0)
+            await transport.close()
+            with pytest.raises(TransportRefused) as caught:
+                await connecting
+            return caught.value
+
+    assert "closed while" in str(asyncio.run(run()))
+
+
+def test_hundred_connections_leave_no_task_and_no_descriptor() -> None:
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    async def run() -> tuple[int, int]:
+        async with server(stay) as url:
+            counts = []
+            for _ in range(100):
+                transport = WebSocketTransport(url)
+                await transport.connect()
+                transport.send("{}")
+                await transport.close()
+                counts.append(descriptors())
+                assert {task.get_name() for task in asyncio.all_tasks()}.isdisjoint(
+                    {"websocket writer", "websocket close"}
+                )
+            return counts[0], counts[-1]
+
+    first, last = asyncio.run(run())
+    assert last <= first + 2  # the server end of the last connection may still be closing
