@@ -66,14 +66,26 @@ class RealtimeLink:
         try:
             while True:
                 self._on_event(RealtimeModelConnectionStatusEvent("connecting"))
-                reason = await self._one_connection()
-                retry_in_s = self._retry_in_s(reason)
-                log.warning("connection lost: %s; next attempt in %.1f s", reason, retry_in_s)
-                self._on_event(RealtimeModelConnectionStatusEvent("disconnected", str(reason), retry_in_s))
+                transport = self._open_transport()
+                try:
+                    retry_in_s = self._tell_lost(await self._one_connection(transport))
+                finally:
+                    self._transport = None
+                    await transport.close()
                 await self._pause(retry_in_s)
         finally:
             if self._timer is not None:
                 self._timer.cancel()
+
+    def _tell_lost(self, reason: Exception) -> float:
+        """The owner learns of the loss first, then of what is lost with it; answers the seconds to wait."""
+        self._transport = None
+        retry_in_s = self._retry_in_s(reason)
+        log.warning("connection lost: %s; next attempt in %.1f s", reason, retry_in_s)
+        self._on_event(RealtimeModelConnectionStatusEvent("disconnected", str(reason), retry_in_s))
+        self.protocol.connection_lost(asyncio.get_running_loop().time())
+        self.flush()
+        return retry_in_s
 
     def connect_now(self) -> None:
         """End the back-off, if one is running: somebody is waiting."""
@@ -118,11 +130,11 @@ class RealtimeLink:
             self._broken = error
             self._session.cancel()
 
-    async def _one_connection(self) -> Exception:
+    async def _one_connection(self, transport: Transport) -> Exception:
         """One connection from first to last; answers why it ended."""
         self._broken = None
         self._hurry.clear()
-        self._session = asyncio.create_task(self._converse(), name="realtime session")
+        self._session = asyncio.create_task(self._converse(transport), name="realtime session")
         try:
             await self._session
         except (TransportRefused, TransportClosed, UplinkCongested) as error:
@@ -138,25 +150,18 @@ class RealtimeLink:
             return error
         raise AssertionError("a session never ends by itself")
 
-    async def _converse(self) -> None:
+    async def _converse(self, transport: Transport) -> None:
         loop = asyncio.get_running_loop()
-        transport = self._open_transport()
-        try:
-            await transport.connect()
-            self._transport = transport
-            log.info("connected")
-            self._on_event(RealtimeModelConnectionStatusEvent("connected"))
-            self.protocol.connection_made(loop.time())
+        await transport.connect()
+        self._transport = transport
+        log.info("connected")
+        self._on_event(RealtimeModelConnectionStatusEvent("connected"))
+        self.protocol.connection_made(loop.time())
+        self.flush()
+        while True:
+            frame = await transport.receive()
+            self.protocol.receive(frame, loop.time())
             self.flush()
-            while True:
-                frame = await transport.receive()
-                self.protocol.receive(frame, loop.time())
-                self.flush()
-        finally:
-            self._transport = None
-            self.protocol.connection_lost(loop.time())
-            self.flush()
-            await transport.close()
 
     def _retry_in_s(self, reason: Exception) -> float:
         slow = isinstance(reason, SessionRefused) or (

@@ -1,0 +1,193 @@
+"""The composition root: starts the parts in order, stops them in reverse. Shell around all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from daemon.appliance import TalkSettings
+from daemon.audio.pcm import ms_to_frames
+from daemon.audio.playback import PlaybackRing
+from daemon.audio.voice import VoiceMeter
+from daemon.bridge import MicTap, SpeakerTap, call_soon
+from daemon.conductor import Conductor, Sound
+from daemon.control import ControlServer
+from daemon.events import Ask, Say, Stop
+from daemon.notices import Notice
+from daemon.realtime.backoff import Backoff
+from daemon.realtime.link import RealtimeLink
+from daemon.realtime.protocol import ProtocolState, RealtimeProtocol
+from daemon.realtime.transports.port import Transport
+from hw.ports import Button, Microphone, Speaker, VoiceDetector
+
+log = logging.getLogger("harkd")
+
+MIC_BOUND_S = 2.0
+FADE_MS = 5
+"""A cut without a fade clicks; five milliseconds are enough not to, and fit any period."""
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """What the box is made of; `button` and `detector` may be missing."""
+
+    microphone: Microphone
+    speaker: Speaker
+    button: Button | None = None
+    detector: VoiceDetector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppSettings:
+    """Everything that is not a device or a connection.
+
+    `session` is the payload of `session.update`. `channel`, `append_ms` and `ring_s` as in `Sound`.
+    `control_path` is where the control socket goes, None for none.
+    """
+
+    talk: TalkSettings
+    session: Mapping[str, Any]
+    control_path: Path | None = None
+    channel: int | None = 0
+    append_ms: int = 40
+    ring_s: float = 120.0
+
+
+class App:
+    """One box, from start to stop, on the loop it is made on."""
+
+    def __init__(
+        self,
+        settings: AppSettings,
+        devices: Devices,
+        open_transport: Callable[[], Transport],
+        onlookers: Iterable[Callable[[Notice], None]] = (),
+    ) -> None:
+        self._loop = loop = asyncio.get_running_loop()
+        self.devices = devices
+        mic, speaker = devices.microphone.format, devices.speaker.format
+        sound = Sound(
+            mic_rate_hz=mic.rate_hz,
+            mic_channels=mic.channels,
+            mic_period_s=mic.period_s,
+            speaker_rate_hz=speaker.rate_hz,
+            channel=settings.channel,
+            append_ms=settings.append_ms,
+            ring_s=settings.ring_s,
+        )
+        ring = PlaybackRing(
+            speaker.rate_hz,
+            capacity_frames=int(settings.ring_s * speaker.rate_hz),
+            fade_frames=min(ms_to_frames(FADE_MS, speaker.rate_hz), speaker.period_frames),
+        )
+        self.speaker_tap = SpeakerTap(
+            loop, ring, devices.speaker.heard_frames, lambda: self.conductor.drained()
+        )
+        voice = VoiceMeter(devices.detector, mic.rate_hz) if devices.detector else None
+        self.conductor = Conductor(settings.talk, sound, self.speaker_tap, voice, onlookers, loop)
+        self.mic_tap = MicTap(loop, self.conductor.on_period, round(MIC_BOUND_S / mic.period_s))
+        self.conductor.link = self.link = RealtimeLink(
+            RealtimeProtocol(settings.session),
+            open_transport,
+            self.conductor.on_model_event,
+            Backoff(Random()),
+        )
+        self._control_path = settings.control_path
+
+    async def run(self, stopping: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Start speaker, microphone, button and control socket, call `on_ready`, then keep the link up.
+
+        Returns when `stopping` is set. Raises `hw.errors.DeviceError` if a device cannot be opened and
+        `daemon.control.ControlError` if the socket cannot; whatever was started is stopped again.
+        """
+        async with AsyncExitStack() as stack:
+            stack.callback(self.conductor.close)
+            stack.callback(self.devices.speaker.stop)
+            self.devices.speaker.start(self.speaker_tap.pull)
+            stack.callback(self.devices.microphone.stop)
+            self.devices.microphone.start(self.mic_tap.deliver)
+            if self.devices.button is not None:
+                stack.callback(self.devices.button.stop)
+                self.devices.button.start(self._on_edge)
+            if self._control_path is not None:
+                control = ControlServer(self._control_path, self.handle_request)
+                await control.start()
+                stack.push_async_callback(control.stop)
+            on_ready()
+            await self._keep_link(stopping)
+
+    async def _keep_link(self, stopping: asyncio.Event) -> None:
+        link = asyncio.create_task(self.link.run(), name="realtime link")
+        waiter = asyncio.create_task(stopping.wait(), name="stop request")
+        try:
+            await asyncio.wait({link, waiter}, return_when=asyncio.FIRST_COMPLETED)
+            if link.done():
+                link.result()  # an error of ours: let it be seen
+        finally:
+            link.cancel()
+            waiter.cancel()
+            await asyncio.gather(link, waiter, return_exceptions=True)
+
+    def _on_edge(self, pressed: bool) -> None:
+        """Any thread: the button."""
+        call_soon(self._loop, self.conductor.press if pressed else self.conductor.release)
+
+    # ---- the control socket ---------------------------------------------------------
+
+    async def handle_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer one request of the control socket: `{"command": ..., "text": ...}`."""
+        command = request.get("command")
+        if command == "status":
+            return {"ok": True, "status": self.status()}
+        if command in ("say", "ask"):
+            text = request.get("text")
+            if not isinstance(text, str) or not text.strip():
+                return {"ok": False, "error": f"{command}: needs a text"}
+            refusal = self.conductor.step(Ask(text) if command == "ask" else Say(text))
+        elif command == "press":
+            refusal = self.conductor.press()
+        elif command == "release":
+            refusal = self.conductor.release()
+        elif command == "stop":
+            refusal = self.conductor.step(Stop())
+        else:
+            known = "press, release, stop, say, ask, status"
+            return {"ok": False, "error": f"unknown command {command!r}; there are {known}"}
+        return {"ok": True} if refusal is None else {"ok": False, "error": refusal}
+
+    def status(self) -> dict[str, Any]:
+        """What `harkd status` shows: plain JSON values, times in seconds or milliseconds as named."""
+        now = self._loop.time()
+        appliance, protocol = self.conductor.appliance, self.link.protocol
+        ready = protocol.state is ProtocolState.READY
+        last_period_at = self.mic_tap.last_period_at
+        return {
+            "phase": appliance.phase.value,
+            "mode": appliance.settings.mode.value,
+            "link": appliance.link.name.lower(),
+            "link_reason": "" if ready else appliance.link_reason,
+            "session_age_s": round(protocol.session_age_s(now), 1) if ready else None,
+            "microphone": {
+                "running": self.devices.microphone.running,
+                "rate_hz": self.devices.microphone.format.rate_hz,
+                "channels": self.devices.microphone.format.channels,
+                "last_period_ms": None if last_period_at is None else round((now - last_period_at) * 1000),
+                "overflows": self.devices.microphone.overflows,
+                "dropped_periods": self.mic_tap.dropped,
+            },
+            "speaker": {
+                "running": self.devices.speaker.running,
+                "rate_hz": self.devices.speaker.format.rate_hz,
+                "queued_ms": self.speaker_tap.queued_frames * 1000 // self.devices.speaker.format.rate_hz,
+                "underflows": self.devices.speaker.underflows,
+                "underruns": self.speaker_tap.underruns,
+            },
+            "exchanges": [exchange.summary() for exchange in self.conductor.exchanges.ended],
+            "last_errors": list(self.conductor.last_errors),
+        }

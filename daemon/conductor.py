@@ -1,0 +1,390 @@
+"""Carries out what the appliance decides: events in, commands done, one at a time. Shell around the loop.
+
+Everything here runs on the loop's thread. What crosses threads does so in `daemon.bridge`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from daemon import events as ev
+from daemon import notices
+from daemon.appliance import Appliance, TalkSettings
+from daemon.audio.downlink import Downlink
+from daemon.audio.pcm import frames_to_ms, mix_channels, ms_to_frames, pick_channel
+from daemon.audio.playback import AudioTag
+from daemon.audio.preroll import PreRoll
+from daemon.audio.uplink import Uplink
+from daemon.audio.voice import VoiceMeter
+from daemon.bridge import SpeakerTap
+from daemon.exchanges import ExchangeLog
+from daemon.realtime import model_events as rt
+from daemon.realtime.link import RealtimeLink
+from daemon.realtime.protocol import HeardPosition, ProtocolState
+from daemon.transitions import Turn
+
+log = logging.getLogger("harkd")
+
+SAMPLE_BYTES = 2
+SESSION_RATE_HZ = 24_000
+"""The only PCM rate the Realtime API takes and gives."""
+
+SAY_INSTRUCTIONS = "Speak exactly the following text, word for word, and nothing else:\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """How sound comes and goes. Rates in Hz; `channel` is the microphone channel used, None for their mean.
+
+    `append_ms`: audio per frame on the wire. `ring_s`: the longest answer that can wait to be heard.
+    """
+
+    mic_rate_hz: int
+    mic_channels: int
+    mic_period_s: float
+    speaker_rate_hz: int
+    channel: int | None = 0
+    append_ms: int = 40
+    ring_s: float = 120.0
+
+
+class Conductor:
+    """Between appliance, session and sound. `link` is set once, before the first event."""
+
+    link: RealtimeLink
+
+    def __init__(
+        self,
+        talk: TalkSettings,
+        sound: Sound,
+        speaker: SpeakerTap,
+        voice: VoiceMeter | None,
+        onlookers: Iterable[Callable[[notices.Notice], None]],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.appliance = Appliance(talk, sound.mic_period_s)
+        self.exchanges = ExchangeLog()
+        self.last_errors: deque[str] = deque(maxlen=8)
+        self._sound = sound
+        self._speaker = speaker
+        self._voice = voice
+        self._onlookers = list(onlookers)
+        self._loop = loop
+        self._preroll = PreRoll(round(talk.preroll_ms), sound.mic_rate_hz)
+        self._uplink = Uplink(sound.mic_rate_hz, SESSION_RATE_HZ, sound.append_ms, talk.hold_s)
+        self._downlink = Downlink(SESSION_RATE_HZ, sound.speaker_rate_hz)
+        self._inbox: deque[ev.Event] = deque()  # bounded by what one event can cause
+        self._pumping = False
+        self._period = b""  # the captured period being decided on
+        self._appended = False  # this turn has audio in the server's input buffer
+        self._refusal: str | None = None
+        self._overfull: str | None = None  # the response whose end did not fit the ring
+        self._timer: asyncio.TimerHandle | None = None
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # ---- events in ------------------------------------------------------------------
+
+    def step(self, event: ev.Event) -> str | None:
+        """Give the appliance one event and do what it asks for; answers why it was refused, or None."""
+        self._refusal = None
+        self._inbox.append(event)
+        if not self._pumping:
+            self._pump()
+        return self._refusal
+
+    def _pump(self) -> None:
+        """One event with all its commands before the next; what a command causes waits in the inbox."""
+        self._pumping = True
+        try:
+            while self._inbox:
+                event = self._inbox.popleft()
+                try:
+                    self._take(event)
+                except Exception:  # supervision point: a bug costs one event, not the box
+                    log.exception("error of ours at %s", event)
+        finally:
+            self._pumping = False
+        self._rearm()
+
+    def _take(self, event: ev.Event) -> None:
+        now = self._loop.time()
+        for command in self.appliance.step(event, now):
+            log.debug("%s -> %s", event, command)
+            _DO[type(command)](self, command)
+        if self.appliance.turn is Turn.CLOSING:
+            self.exchanges.released(now)
+
+    def _rearm(self) -> None:
+        due = self.appliance.next_deadline()
+        if self._timer is not None:
+            if self._timer.when() == due:
+                return
+            self._timer.cancel()
+        self._timer = None if due is None else self._loop.call_at(due, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.step(ev.Tick())
+
+    def press(self) -> str | None:
+        return self.step(ev.Pressed())
+
+    def release(self) -> str | None:
+        return self.step(ev.Released())
+
+    def drained(self) -> None:
+        """Everything queued has been heard."""
+        self.step(ev.PlaybackDrained())
+
+    def on_period(self, captured: bytes) -> None:
+        """Take one captured period, interleaved at the microphone's rate."""
+        sound = self._sound
+        if sound.mic_channels == 1:
+            mono = captured
+        elif sound.channel is None:
+            mono = mix_channels(captured, sound.mic_channels)
+        else:
+            mono = pick_channel(captured, sound.mic_channels, sound.channel)
+        speech = self._voice.hears(mono) if self._voice and self.appliance.judging else None
+        self._period = mono
+        self.step(ev.MicPeriod(1000 * len(mono) / SAMPLE_BYTES / sound.mic_rate_hz, speech))
+        if self._period:
+            self._preroll.push(self._period)  # no turn wanted it; the next may
+
+    # ---- what the session says -------------------------------------------------------
+
+    def on_model_event(self, event: rt.RealtimeModelEvent) -> None:
+        handler = _ON_MODEL_EVENT.get(type(event))
+        if handler is not None:
+            handler(self, event)
+
+    def _connection_status(self, event: rt.RealtimeModelConnectionStatusEvent) -> None:
+        if event.status == "connecting":
+            self.step(ev.LinkConnecting())
+        elif event.status == "disconnected":
+            self._note_error(event.detail)
+            self.step(ev.LinkDown(event.detail))
+        self._tell(notices.LinkChanged(event.status, event.detail))
+
+    def _session_ready(self, event: rt.RealtimeModelSessionReadyEvent) -> None:
+        self.step(ev.LinkReady())
+        self._send_audio()
+        self._tell(notices.LinkChanged("ready", ""))
+
+    def _error(self, event: rt.RealtimeModelErrorEvent) -> None:
+        self._note_error(f"server: {event.message} ({event.code})")
+
+    def _audio(self, event: rt.RealtimeModelAudioEvent) -> None:
+        tag = AudioTag(event.response_id, event.item_id, event.content_index)
+        self._queue(tag, self._downlink.feed(tag, event.data))
+
+    def _audio_done(self, event: rt.RealtimeModelAudioDoneEvent) -> None:
+        self._finish(AudioTag(event.response_id, event.item_id, event.content_index))
+
+    def _queue(self, tag: AudioTag, pcm: bytes) -> None:
+        if not pcm or tag.response_id == self._overfull:
+            return
+        accepted, started = self._speaker.push(tag, pcm)
+        if started:
+            self.step(ev.PlaybackStarted())
+        if accepted * SAMPLE_BYTES < len(pcm):
+            self._cut_short(tag)
+
+    def _cut_short(self, tag: AudioTag) -> None:
+        """The answer does not fit the ring: cancel the rest, tell the model how far it will be heard."""
+        self._overfull = tag.response_id
+        self._note_error(f"answer cut after {self._sound.ring_s:.0f} s: longer than playback.ring_s")
+        queued = next(p.queued_frames for p in self._speaker.so_far() if p.tag == tag)
+        self.link.protocol.interrupt([self._position(tag, queued)], self._loop.time())
+        self._speaker.finish(tag)
+        self.link.flush()
+
+    def _finish(self, tag: AudioTag) -> None:
+        self._queue(tag, self._downlink.finish(tag))
+        self._speaker.finish(tag)
+
+    def _turn_started(self, event: rt.RealtimeModelTurnStartedEvent) -> None:
+        if not event.out_of_band:
+            self.step(ev.AnswerStarted(event.response_id))
+
+    def _turn_ended(self, event: rt.RealtimeModelTurnEndedEvent) -> None:
+        # Not every server says `output_audio.done`; the end of the response is the end of its parts.
+        for tag in self._downlink.unfinished(event.response_id or ""):
+            self._finish(tag)
+        if event.out_of_band:
+            return
+        if event.status not in ("completed", "cancelled"):
+            self.exchanges.note(f"{event.status}: {event.detail}" if event.detail else event.status)
+        self.step(ev.AnswerEnded(event.response_id, event.status, event.detail))
+
+    def _transcript_delta(self, event: rt.RealtimeModelTranscriptDeltaEvent) -> None:
+        self._tell(notices.AnswerText(event.response_id, event.delta))
+
+    def _user_said(self, event: rt.RealtimeModelInputAudioTranscriptionCompletedEvent) -> None:
+        self._tell(notices.UserSaid(event.transcript))
+
+    def _speech_started(self, event: rt.RealtimeModelSpeechStartedEvent) -> None:
+        self.step(ev.UserSpeechStarted())
+
+    def _speech_stopped(self, event: rt.RealtimeModelSpeechStoppedEvent) -> None:
+        self.step(ev.UserSpeechStopped())
+
+    def _input_committed(self, event: rt.RealtimeModelInputCommittedEvent) -> None:
+        self.step(ev.InputCommitted())
+
+    # ---- commands --------------------------------------------------------------------
+
+    def _interrupt(self, command: ev.Interrupt) -> None:
+        now = self._loop.time()
+        parts, pulled_frames = self._speaker.silence()
+        self._downlink.reset()
+        positions = [self._position(part.tag, part.heard_frames) for part in parts]
+        self.link.protocol.interrupt(positions, now)
+        self.link.flush()
+        self._tell(notices.Interrupted(now, pulled_frames, tuple(parts)))
+        self._end_exchange("interrupted")
+
+    def _open_turn(self, command: ev.OpenTurn) -> None:
+        self._appended = False
+        self.exchanges.begin(self._loop.time(), spoken=True)
+        if self._voice:
+            self._voice.reset()
+        wanted = ms_to_frames(int(command.preroll_ms), self._sound.mic_rate_hz) * SAMPLE_BYTES
+        preroll = self._preroll.take()
+        self._uplink.open(preroll[len(preroll) - min(wanted, len(preroll)) :])
+        self._send_audio()
+
+    def _upload_period(self, command: ev.UploadPeriod) -> None:
+        period, self._period = self._period, b""
+        self._uplink.feed(period)
+        self._send_audio()
+
+    def _send_audio(self) -> None:
+        if self.link.protocol.state is not ProtocolState.READY:
+            return
+        batches = self._uplink.batches()
+        for batch in batches:
+            self.link.protocol.append_audio(batch)
+        if batches:
+            self._appended = True
+            self.link.flush()
+            self.exchanges.appended(self._loop.time())
+
+    def _commit_turn(self, command: ev.CommitTurn) -> None:
+        now = self._loop.time()
+        self._uplink.finish()
+        self._send_audio()
+        self.link.protocol.commit_audio()
+        self.link.protocol.request_response(now)
+        self.link.flush()
+        self.exchanges.committed(now)
+
+    def _clear_turn(self, command: ev.ClearTurn) -> None:
+        self._uplink.discard()
+        if self._appended and self.link.protocol.state is ProtocolState.READY:
+            self.link.protocol.clear_audio()
+            self.link.flush()
+        log.info("turn cleared: %s", command.reason)
+        self._end_exchange("cleared", command.reason)
+
+    def _rewind_turn(self, command: ev.RewindTurn) -> None:
+        self._appended = False
+        self._uplink.rewind()
+
+    def _forget_turn(self, command: ev.ForgetTurn) -> None:
+        self._uplink.committed()
+
+    def _start_streaming(self, command: ev.StartStreaming) -> None:
+        self._uplink.stream()
+
+    def _stop_streaming(self, command: ev.StopStreaming) -> None:
+        self._uplink.discard()
+
+    def _send_text(self, command: ev.SendText) -> None:
+        self.exchanges.begin(self._loop.time(), spoken=False)
+        self.link.protocol.send_message(command.text, self._loop.time())
+        self.link.flush()
+
+    def _speak_text(self, command: ev.SpeakText) -> None:
+        self.link.protocol.request_response(
+            self._loop.time(), {"instructions": SAY_INSTRUCTIONS + command.text}
+        )
+        self.link.flush()
+
+    def _connect_now(self, command: ev.ConnectNow) -> None:
+        self.link.connect_now()
+
+    def _refuse(self, command: ev.Refuse) -> None:
+        self._refusal = command.reason
+        log.warning("refused: %s", command.reason)
+        self._tell(notices.Refused(command.reason))
+
+    def _report(self, command: ev.Report) -> None:
+        self._note_error(command.message)
+
+    def _show_phase(self, command: ev.ShowPhase) -> None:
+        if command.phase in (ev.Phase.IDLE, ev.Phase.CONNECTING, ev.Phase.OFFLINE):
+            self._end_exchange("heard")
+        self._tell(notices.PhaseChanged(command.phase))
+
+    # ---- small things ----------------------------------------------------------------
+
+    def _position(self, tag: AudioTag, frames: int) -> HeardPosition:
+        ms = frames_to_ms(frames, self._sound.speaker_rate_hz)
+        return HeardPosition(tag.item_id, tag.content_index, ms)
+
+    def _tell(self, notice: notices.Notice) -> None:
+        for onlooker in self._onlookers:
+            onlooker(notice)
+
+    def _note_error(self, message: str) -> None:
+        log.warning("%s", message)
+        self.last_errors.append(message)
+
+    def _end_exchange(self, how: notices.Ending, reason: str = "") -> None:
+        exchange = self.exchanges.end(self._loop.time(), how, reason, self._speaker.first_audio_at)
+        if exchange is not None:
+            log.info("%s", exchange.summary())
+            self._tell(notices.ExchangeEnded(exchange))
+
+
+_DO: dict[type, Callable[[Conductor, Any], None]] = {
+    ev.Interrupt: Conductor._interrupt,
+    ev.OpenTurn: Conductor._open_turn,
+    ev.UploadPeriod: Conductor._upload_period,
+    ev.CommitTurn: Conductor._commit_turn,
+    ev.ClearTurn: Conductor._clear_turn,
+    ev.RewindTurn: Conductor._rewind_turn,
+    ev.ForgetTurn: Conductor._forget_turn,
+    ev.StartStreaming: Conductor._start_streaming,
+    ev.StopStreaming: Conductor._stop_streaming,
+    ev.SendText: Conductor._send_text,
+    ev.SpeakText: Conductor._speak_text,
+    ev.ConnectNow: Conductor._connect_now,
+    ev.Refuse: Conductor._refuse,
+    ev.Report: Conductor._report,
+    ev.ShowPhase: Conductor._show_phase,
+}
+
+_ON_MODEL_EVENT: dict[type, Callable[[Conductor, Any], None]] = {
+    rt.RealtimeModelConnectionStatusEvent: Conductor._connection_status,
+    rt.RealtimeModelSessionReadyEvent: Conductor._session_ready,
+    rt.RealtimeModelErrorEvent: Conductor._error,
+    rt.RealtimeModelAudioEvent: Conductor._audio,
+    rt.RealtimeModelAudioDoneEvent: Conductor._audio_done,
+    rt.RealtimeModelTurnStartedEvent: Conductor._turn_started,
+    rt.RealtimeModelTurnEndedEvent: Conductor._turn_ended,
+    rt.RealtimeModelTranscriptDeltaEvent: Conductor._transcript_delta,
+    rt.RealtimeModelInputAudioTranscriptionCompletedEvent: Conductor._user_said,
+    rt.RealtimeModelSpeechStartedEvent: Conductor._speech_started,
+    rt.RealtimeModelSpeechStoppedEvent: Conductor._speech_stopped,
+    rt.RealtimeModelInputCommittedEvent: Conductor._input_committed,
+}

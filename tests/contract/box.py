@@ -1,0 +1,172 @@
+"""A whole box in virtual time: real app, fake devices, and a server played by the test."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import json
+from array import array
+from typing import Any
+
+from daemon.app import App, AppSettings, Devices
+from daemon.appliance import TalkSettings
+from daemon.notices import Notice
+from daemon.realtime.transports.port import TransportClosed
+from hw.fakes import FakeButton, FakeMicrophone, FakeSpeaker
+
+RATE_HZ = 24_000
+PERIOD_S = 0.01
+PERIOD_FRAMES = 240
+
+
+def voice(frames: int, start: int = 1) -> bytes:
+    """Samples that are all different from silence and from one another for 30,000 frames."""
+    return array("h", [(start + i) % 30_000 + 1 for i in range(frames)]).tobytes()
+
+
+class Server:
+    """One connection of a Realtime server that does only what the test says, and the obvious by itself."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.inbox: asyncio.Queue[str | Exception] = asyncio.Queue()
+        self.queued_bytes = 0
+        self.configure = True
+        self._ids = itertools.count(1)
+
+    async def connect(self) -> None:
+        pass
+
+    def send(self, text: str) -> None:
+        event = json.loads(text)
+        self.events.append(event)
+        if event["type"] == "session.update" and self.configure:
+            self.say("session.updated", session={"type": "realtime"})
+
+    async def receive(self) -> str | bytes:
+        frame = await self.inbox.get()
+        if isinstance(frame, Exception):
+            raise frame
+        return frame
+
+    async def close(self) -> None:
+        pass
+
+    def say(self, kind: str, **fields: Any) -> None:
+        self.inbox.put_nowait(json.dumps({"type": kind, "event_id": f"event_{next(self._ids)}", **fields}))
+
+    def lose(self, code: int = 1006, reason: str = "reset") -> None:
+        self.inbox.put_nowait(TransportClosed(code, reason))
+
+    def types(self) -> list[str]:
+        """What the client sent, runs of appends as one."""
+        kinds = [event["type"].removeprefix("input_audio_buffer.") for event in self.events]
+        return [kind for kind, _ in itertools.groupby(kinds)]
+
+    def appended(self) -> bytes:
+        return b"".join(base64.b64decode(e["audio"]) for e in self.events if e["type"].endswith(".append"))
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["type"] == kind]
+
+    # ---- an answer, piece by piece ----
+
+    def created(self, response_id: str) -> None:
+        self.say("response.created", response={"id": response_id, "status": "in_progress", "output": []})
+
+    def delta(self, response_id: str, item_id: str, pcm: bytes, content_index: int = 0) -> None:
+        self.say(
+            "response.output_audio.delta",
+            response_id=response_id,
+            item_id=item_id,
+            output_index=0,
+            content_index=content_index,
+            delta=base64.b64encode(pcm).decode(),
+        )
+
+    def audio_done(self, response_id: str, item_id: str) -> None:
+        self.say(
+            "response.output_audio.done",
+            response_id=response_id,
+            item_id=item_id,
+            output_index=0,
+            content_index=0,
+        )
+
+    def done(self, response_id: str, status: str = "completed", **details: Any) -> None:
+        response = {"id": response_id, "status": status, "output": [], "usage": None, **details}
+        self.say("response.done", response=response)
+
+    def answer(self, response_id: str, item_id: str, pcm: bytes) -> None:
+        """A whole answer at once, faster than real time."""
+        self.created(response_id)
+        for start in range(0, len(pcm), 9600):
+            self.delta(response_id, item_id, pcm[start : start + 9600])
+        self.audio_done(response_id, item_id)
+        self.done(response_id)
+
+
+class Box:
+    """`async with Box() as box:` is a box connected and idle, at 24 kHz, 10 ms periods, no voice detector."""
+
+    def __init__(self, talk: TalkSettings | None = None, buffer_periods: int = 0, **settings: Any) -> None:
+        self.microphone = FakeMicrophone(rate_hz=RATE_HZ, period_ms=10)
+        self.speaker = FakeSpeaker(rate_hz=RATE_HZ, period_ms=10, buffer_periods=buffer_periods)
+        self.button = FakeButton()
+        self.servers: list[Server] = []
+        self.next_server: list[Server] = []
+        self.notices: list[Notice] = []
+        devices = Devices(self.microphone, self.speaker, self.button)
+        app_settings = AppSettings(talk or TalkSettings(), {"type": "realtime"}, **settings)
+        self.app = App(app_settings, devices, self._open, [self.notices.append])
+        self._stopping = asyncio.Event()
+
+    def _open(self) -> Server:
+        self.servers.append(self.next_server.pop(0) if self.next_server else Server())
+        return self.servers[-1]
+
+    @property
+    def server(self) -> Server:
+        return self.servers[-1]
+
+    async def __aenter__(self) -> Box:
+        self._task = asyncio.create_task(self.app.run(self._stopping))
+        await self.settle()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._stopping.set()
+        await self._task
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        assert others == [], "tasks left behind"
+        assert not self.microphone.running
+        assert not self.speaker.running
+
+    async def settle(self) -> None:
+        for _ in range(30):
+            await asyncio.sleep(0)
+
+    async def live(self, periods: int, heard: bytes = b"") -> None:
+        """Let time pass: the microphone hears `heard`, then silence, and the loudspeaker plays."""
+        pcm = heard + bytes(max(0, periods * PERIOD_FRAMES * 2 - len(heard)))
+        for i in range(periods):
+            await asyncio.sleep(PERIOD_S)
+            self.microphone.feed(pcm[i * PERIOD_FRAMES * 2 : (i + 1) * PERIOD_FRAMES * 2])
+            self.speaker.play()
+            await self.settle()
+
+    async def press(self) -> None:
+        self.button.press()
+        await self.settle()
+
+    async def release(self) -> None:
+        self.button.release()
+        await self.settle()
+
+    async def ask_aloud(self, periods: int = 30) -> None:
+        """Hold the button, speak, release."""
+        await self.press()
+        await self.live(periods, voice(periods * PERIOD_FRAMES))
+        await self.release()
+        await self.live(1)

@@ -1,0 +1,323 @@
+"""The whole box in virtual time, sample by sample, against a server played by the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from box import PERIOD_FRAMES, RATE_HZ, Box, voice
+from virtual_loop import run_virtual
+
+from daemon import notices
+from daemon.appliance import TalkMode, TalkSettings
+from daemon.events import Phase
+from daemon.transitions import Turn
+
+FADE_FRAMES = 5 * RATE_HZ // 1000
+
+
+def virtual(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    def run() -> None:
+        run_virtual(test())
+
+    run.__name__ = test.__name__
+    return run
+
+
+def loud(frames: int) -> bytes:
+    return b"\x01\x40" * frames
+
+
+@pytest.mark.parametrize("preroll_ms", [0, 25, 300])
+@pytest.mark.parametrize("offset", [0, 1, 239])
+def test_no_sample_is_lost_after_the_press_edge(preroll_ms: int, offset: int) -> None:
+    """The press falls somewhere into a period; that whole period and everything after it is on the wire."""
+
+    async def main() -> None:
+        async with Box(TalkSettings(preroll_ms=preroll_ms)) as box:
+            spoken = voice(100 * PERIOD_FRAMES)
+            box.microphone.feed(spoken[: 40 * PERIOD_FRAMES * 2 + offset * 2])
+            await box.settle()
+            await box.press()
+            box.microphone.feed(spoken[40 * PERIOD_FRAMES * 2 + offset * 2 : 90 * PERIOD_FRAMES * 2])
+            await box.settle()
+            await box.release()
+            box.microphone.feed(spoken[90 * PERIOD_FRAMES * 2 :])
+            await box.settle()
+            start = 40 * PERIOD_FRAMES - preroll_ms * RATE_HZ // 1000
+            assert box.server.appended() == spoken[start * 2 : 91 * PERIOD_FRAMES * 2]
+            assert box.server.types() == ["session.update", "append", "commit", "response.create"]
+
+    run_virtual(main())
+
+
+@virtual
+async def test_answer_is_heard_sample_for_sample() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        answer = voice(RATE_HZ)
+        box.server.answer("r1", "i1", answer)
+        await box.live(110)
+        assert box.speaker.played.strip(b"\0").ljust(len(answer), b"\0") == answer
+        assert [n.phase for n in box.notices if isinstance(n, notices.PhaseChanged)] == [
+            Phase.CONNECTING,
+            Phase.IDLE,
+            Phase.LISTENING,
+            Phase.THINKING,
+            Phase.SPEAKING,
+            Phase.IDLE,
+        ]
+
+
+@pytest.mark.parametrize("buffer_periods", [0, 3])
+def test_press_in_mid_answer_is_silent_within_a_period_and_truncates_at_what_was_heard(
+    buffer_periods: int,
+) -> None:
+    async def main() -> None:
+        async with Box(buffer_periods=buffer_periods) as box:
+            await box.ask_aloud()
+            box.server.created("r1")
+            box.server.delta("r1", "i1", loud(5 * RATE_HZ))
+            await box.live(100)
+            pulled = box.speaker.pulled_frames
+            await box.press()
+            await box.live(60)
+            after = box.speaker.played[pulled * 2 :]
+            assert 0 < len(after.rstrip(b"\0")) <= FADE_FRAMES * 2 <= PERIOD_FRAMES * 2
+            [cancel] = box.server.of("response.cancel")
+            [truncate] = box.server.of("conversation.item.truncate")
+            assert cancel["response_id"] == "r1"
+            assert (truncate["item_id"], truncate["content_index"]) == ("i1", 0)
+            # 100 periods were pulled since the answer came, less what the device still held.
+            assert truncate["audio_end_ms"] == (100 - buffer_periods) * 10
+            assert box.app.conductor.appliance.turn is Turn.OPEN
+
+    run_virtual(main())
+
+
+@virtual
+async def test_late_deltas_of_an_interrupted_answer_never_sound() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.created("r1")
+        box.server.delta("r1", "i1", loud(RATE_HZ))
+        await box.live(20)
+        await box.press()
+        await box.live(2)
+        played = len(box.speaker.played)
+        for item in ("i1", "i2"):
+            box.server.delta("r1", item, loud(RATE_HZ))
+        await box.live(30)
+        box.server.done("r1", "cancelled")
+        await box.release()
+        await box.live(30)
+        assert not box.speaker.played[played:].strip(b"\0")
+        truncated = {e["item_id"]: e["audio_end_ms"] for e in box.server.of("conversation.item.truncate")}
+        assert truncated == {"i1": 200, "i2": 0}
+
+
+@virtual
+async def test_several_queued_items_each_get_their_own_truncate() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.created("r1")
+        for item in ("heard", "playing", "queued", "queued too"):
+            box.server.delta("r1", item, loud(RATE_HZ // 2))
+            box.server.audio_done("r1", item)
+        await box.live(80)
+        await box.press()
+        truncated = [(e["item_id"], e["audio_end_ms"]) for e in box.server.of("conversation.item.truncate")]
+        assert truncated == [("playing", 300), ("queued", 0), ("queued too", 0)]
+
+
+@virtual
+async def test_press_after_generation_ended_truncates_without_cancel() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.answer("r1", "i1", loud(3 * RATE_HZ))
+        await box.live(100)
+        await box.press()
+        assert box.server.of("response.cancel") == []
+        [truncate] = box.server.of("conversation.item.truncate")
+        assert truncate["audio_end_ms"] == 1000
+
+
+@virtual
+async def test_press_before_the_answer_began_cancels_it_as_soon_as_it_does() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        await box.press()
+        box.server.created("r1")
+        box.server.delta("r1", "i1", loud(RATE_HZ))
+        await box.live(20)
+        assert [e["response_id"] for e in box.server.of("response.cancel")] == ["r1"]
+        assert not box.speaker.played.strip(b"\0")
+
+
+@virtual
+async def test_short_press_is_cleared_on_the_server_and_asks_nothing() -> None:
+    async with Box() as box:
+        await box.live(40, voice(40 * PERIOD_FRAMES))
+        await box.ask_aloud(periods=5)
+        assert box.server.types() == ["session.update", "append", "clear"]
+        [ended] = [n.exchange for n in box.notices if isinstance(n, notices.ExchangeEnded)]
+        assert (ended.ended, ended.reason) == ("cleared", "shorter than 100 ms")
+
+
+@virtual
+async def test_toggle_mode_holds_the_same_conversation() -> None:
+    async with Box(TalkSettings(mode=TalkMode.TOGGLE)) as box:
+        await box.press()
+        await box.release()
+        await box.live(30, voice(30 * PERIOD_FRAMES))
+        await box.press()
+        await box.live(1)
+        assert box.server.types() == ["session.update", "append", "commit", "response.create"]
+
+
+@virtual
+async def test_hands_free_streams_and_lets_the_server_decide() -> None:
+    async with Box(TalkSettings(mode=TalkMode.HANDS_FREE)) as box:
+        spoken = voice(20 * PERIOD_FRAMES)
+        await box.live(20, spoken)
+        assert box.server.appended() == spoken
+        box.server.say("input_audio_buffer.speech_started", audio_start_ms=0, item_id="u1")
+        box.server.say("input_audio_buffer.speech_stopped", audio_end_ms=200, item_id="u1")
+        box.server.say("input_audio_buffer.committed", item_id="u1", previous_item_id=None)
+        box.server.answer("r1", "i1", loud(RATE_HZ))
+        sent = len(box.server.appended())
+        await box.live(60)
+        assert len(box.server.appended()) == sent  # half duplex: the loudspeaker is playing
+        await box.live(90)
+        assert len(box.server.appended()) > sent
+        assert {"commit", "response.create"}.isdisjoint(box.server.types())
+
+
+@virtual
+async def test_turn_spoken_while_the_link_is_lost_is_sent_whole_afterwards() -> None:
+    async with Box() as box:
+        spoken = voice(60 * PERIOD_FRAMES)
+        await box.press()
+        await box.live(20, spoken[: 20 * PERIOD_FRAMES * 2])
+        box.server.lose()
+        await box.live(40, spoken[20 * PERIOD_FRAMES * 2 :])
+        await box.release()
+        await box.live(100)
+        assert len(box.servers) == 2
+        assert box.server.appended()[: len(spoken)] == spoken
+        assert box.server.types() == ["session.update", "append", "commit", "response.create"]
+
+
+@virtual
+async def test_question_whose_answer_never_began_is_asked_again_on_the_next_connection() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        asked = box.server.appended()
+        box.server.lose()
+        await box.live(100)
+        assert box.server.appended() == asked
+        assert box.server.types() == ["session.update", "append", "commit", "response.create"]
+
+
+@virtual
+async def test_link_lost_in_mid_answer_plays_what_is_queued() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.created("r1")
+        box.server.delta("r1", "i1", loud(RATE_HZ))
+        await box.live(10)
+        box.server.lose()
+        await box.live(150)
+        assert len(box.speaker.played.strip(b"\0")) == RATE_HZ * 2
+        assert box.app.conductor.appliance.phase is Phase.IDLE
+
+
+@virtual
+async def test_answer_longer_than_the_ring_is_cut_short_and_the_model_is_told() -> None:
+    async with Box(ring_s=1.0) as box:
+        await box.ask_aloud()
+        box.server.created("r1")
+        box.server.delta("r1", "i1", loud(RATE_HZ // 2))
+        box.server.delta("r1", "i1", loud(RATE_HZ))
+        box.server.delta("r1", "i1", loud(RATE_HZ))
+        await box.settle()
+        assert [e["response_id"] for e in box.server.of("response.cancel")] == ["r1"]
+        [truncate] = box.server.of("conversation.item.truncate")
+        assert truncate["audio_end_ms"] == 1000
+        box.server.done("r1", "cancelled")
+        await box.live(150)
+        assert len(box.speaker.played.strip(b"\0")) == RATE_HZ * 2
+        assert "longer than playback.ring_s" in box.app.status()["last_errors"][-1]
+
+
+@virtual
+async def test_ask_and_say_over_the_control_path() -> None:
+    async with Box() as box:
+        assert await box.app.handle_request({"command": "ask", "text": "what time is it?"}) == {"ok": True}
+        await box.settle()
+        [item] = box.server.of("conversation.item.create")
+        assert item["item"]["content"] == [{"type": "input_text", "text": "what time is it?"}]
+        box.server.answer("r1", "i1", loud(2400))
+        await box.live(30)
+        assert await box.app.handle_request({"command": "say", "text": "Tea is ready."}) == {"ok": True}
+        await box.settle()
+        assert box.server.of("response.create")[-1]["response"]["instructions"].endswith("Tea is ready.")
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        ({"command": "dance"}, "unknown command 'dance'; there are press, release, stop, say, ask, status"),
+        ({"command": "say", "text": " "}, "say: needs a text"),
+        ({}, "unknown command None; there are press, release, stop, say, ask, status"),
+    ],
+)
+def test_control_requests_that_make_no_sense_are_refused(request_: dict[str, Any], error: str) -> None:
+    async def main() -> None:
+        async with Box() as box:
+            assert await box.app.handle_request(request_) == {"ok": False, "error": error}
+
+    run_virtual(main())
+
+
+@virtual
+async def test_status_tells_what_the_box_does() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.answer("r1", "i1", loud(RATE_HZ))
+        await box.live(20)
+        status = (await box.app.handle_request({"command": "status"}))["status"]
+        assert (status["phase"], status["link"], status["link_reason"]) == ("speaking", "ready", "")
+        assert status["speaker"]["queued_ms"] == 800
+        assert status["microphone"]["last_period_ms"] == 0
+        await box.live(120)
+        assert box.app.status()["exchanges"] == [
+            "exchange 1: press to first frame 40 ms, release to commit 10 ms, "
+            "commit to first audio 10 ms, heard"
+        ]
+
+
+@virtual
+async def test_stop_silences_and_clears() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.answer("r1", "i1", loud(3 * RATE_HZ))
+        await box.live(20)
+        assert await box.app.handle_request({"command": "stop"}) == {"ok": True}
+        played = len(box.speaker.played)
+        await box.live(10)
+        assert len(box.speaker.played[played:].rstrip(b"\0")) <= FADE_FRAMES * 2
+        assert box.app.conductor.appliance.phase is Phase.IDLE
+
+
+@virtual
+async def test_error_of_ours_in_one_event_does_not_stop_the_box() -> None:
+    async with Box() as box:
+        box.app.conductor._uplink.open = None  # type: ignore[assignment]  # a bug, planted
+        await box.press()
+        await box.live(20)
+        assert await box.app.handle_request({"command": "ask", "text": "still there?"}) != {}
+        box.server.say("response.created", response={"id": "r9", "status": "in_progress", "output": []})
+        await box.settle()
+        assert box.app.status()["link"] == "ready"
