@@ -106,10 +106,9 @@ class PlaybackRing:
         self._fade = b""
         self._parts: dict[AudioTag, _Part] = {}  # in play order
         self._pulled: deque[_Span] = deque()
-        self._audible_frame = 0
         self._sounding = False  # the last frame pulled was queued audio
         self._starving = False
-        self._drain_due = False
+        self._dropped = False  # parts were, since the last push
         self._ended: deque[AudioTag] = deque(maxlen=REMEMBERED_TAGS)
 
     @property
@@ -129,6 +128,7 @@ class PlaybackRing:
             return 0
         part = self._part(tag)
         part.finished = False
+        self._dropped = False
         given = len(pcm) // SAMPLE_BYTES
         accepted = min(given, self.capacity_frames - self.queued_frames)
         if accepted:
@@ -166,7 +166,7 @@ class PlaybackRing:
         for part in dropped:
             self._end(part.tag)
         if dropped:
-            self._drain_due = False
+            self._dropped = True
         return [part.so_far() for part in dropped]
 
     def pull(self, n_frames: int) -> bytes:
@@ -208,8 +208,7 @@ class PlaybackRing:
         for tag in whole:
             self._end(tag)
         events: list[PartHeard | Drained] = [PartHeard(tag) for tag in whole]
-        if self._drain_due and not self._parts:
-            self._drain_due = False
+        if not self._parts and not self._dropped:
             events.append(Drained())
         return events
 
@@ -217,7 +216,7 @@ class PlaybackRing:
         part = self._parts.get(tag)
         if part is None:
             part = self._parts[tag] = _Part(tag)
-            self._drain_due = True
+            self._dropped = False
         return part
 
     def _end(self, tag: AudioTag) -> None:
@@ -269,10 +268,9 @@ class PlaybackRing:
 
     def _advance(self, audible_frame: int) -> None:
         """Move the heard position on, and forget the spans behind it."""
-        audible = self._audible_frame = max(self._audible_frame, min(audible_frame, self.pulled_frames))
-        while self._pulled and self._pulled[0].start < audible:
+        while self._pulled and self._pulled[0].start < audible_frame:
             span = self._pulled[0]
-            until = min(span.end, audible)
+            until = min(span.end, audible_frame)
             span.part.heard_frames += until - span.start
             span.start = until
             if until == span.end:

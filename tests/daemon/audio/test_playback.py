@@ -174,6 +174,17 @@ def test_only_so_many_ended_parts_are_remembered():
     assert r.poll(0) == [PartHeard(forgotten), Drained()]
 
 
+def test_one_part_ended_over_and_over_leaves_the_others_remembered():
+    r = ring()
+    r.finish(B)
+    r.poll(0)
+    for _ in range(REMEMBERED_TAGS):
+        r.push(A, pcm(1))
+        r.flush(0)
+    r.finish(B)
+    assert r.poll(0) == []
+
+
 def test_push_after_finish_opens_the_part_again():
     r = ring()
     r.push(A, pcm(1))
@@ -286,6 +297,14 @@ def test_flush_names_a_part_of_which_nothing_fitted():
     assert r.flush(0) == [HeardPart(A, 0, 1), HeardPart(B, 0, 0)]
 
 
+def test_flush_lets_go_of_what_was_pulled_but_not_audible():
+    r = ring()
+    r.push(A, pcm(1, 2, 3))
+    r.pull(2)
+    r.flush(1)
+    assert not any([r._pulled, r._parts, r._queue])
+
+
 def test_flush_of_an_idle_ring_does_nothing():
     r = ring(fade_frames=4)
     assert r.flush(0) == []
@@ -299,6 +318,17 @@ def test_no_drained_follows_a_flush():
     r.finish(A)
     r.pull(4)
     assert r.poll(4) == []
+
+
+def test_part_opened_again_after_a_flush_of_others_drains():
+    r = ring()
+    r.finish(A)
+    r.push(B, pcm(1))
+    r.flush(0)
+    r.push(A, pcm(2))
+    r.finish(A)
+    r.pull(1)
+    assert r.poll(1) == [PartHeard(A), Drained()]
 
 
 def test_tag_pushed_again_after_a_flush_is_counted_from_zero():

@@ -68,6 +68,7 @@ class PlaybackRingMachine(RuleBasedStateMachine):
         if frames:
             part = self.part(tag)
             part.finished = False
+            self.drain_due = True
             part.queued += accepted
             self.waiting += [(part, sample) for sample in samples[:accepted]]
 

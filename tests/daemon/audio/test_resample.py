@@ -107,6 +107,12 @@ def test_little_is_held_back(from_hz, to_hz, limit_ms):
     assert 0 <= held_back_ms <= limit_ms
 
 
+@pytest.mark.parametrize("level", [1000, -1000])
+def test_steady_level_is_rounded_to_itself(level):
+    out = converted(Resampler(24000, 48000), [level.to_bytes(2, "little", signed=True) * 2400])
+    assert set(samples(out)[500:-500]) == {level}
+
+
 def test_full_scale_square_wave_clips_and_does_not_wrap():
     wave = np.repeat(np.tile(np.array([32767, -32768], np.int16), 20), 48).tobytes()
     out = samples(converted(Resampler(24000, 48000), [wave]))

@@ -115,6 +115,27 @@ def test_sent_audio_over_the_bound_is_lost_only_when_the_link_is():
     assert up.batches() == [b"eeffgghh"]
 
 
+def test_sent_audio_over_the_bound_is_counted_once():
+    up = uplink(retain_s=0.004)
+    up.open(b"aabbccdd")
+    up.batches()
+    up.feed(b"ee")
+    up.rewind()
+    up.rewind()
+    assert up.dropped_frames == 4
+
+
+def test_sent_audio_over_the_bound_is_not_lost_once_committed():
+    up = uplink(retain_s=0.004)
+    up.open(b"aabbccdd")
+    up.batches()
+    up.feed(b"ee")
+    up.finish()
+    up.committed()
+    up.rewind()
+    assert up.dropped_frames == 0
+
+
 def test_stream_forgets_what_was_handed_out():
     up = uplink()
     up.stream()
@@ -173,6 +194,7 @@ def test_resampled_turn_has_the_exact_length_and_each_turn_is_its_own_stream():
     up = Uplink(48000)
     turns = []
     for _ in range(2):
+        up.open(b"\x01\x7f" * 100)  # never finished: nothing of it may leak into the next
         up.open(b"\x10\x20" * 4801)
         up.feed(b"\x30\x00" * 960)
         up.finish()
