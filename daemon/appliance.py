@@ -109,6 +109,11 @@ class Appliance:
         """Something is being generated or played that an interruption would cut."""
         return self.answer is not Answer.NONE or self.speaker is Speaker.PLAYING
 
+    @property
+    def judging(self) -> bool:
+        """The voice detector's verdict on the next period matters."""
+        return self.turn in (Turn.OPEN, Turn.CLOSING)
+
     # ---- the person ------------------------------------------------------
 
     def _pressed(self, event: ev.Pressed, now: float) -> None:
