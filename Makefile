@@ -1,0 +1,38 @@
+# The same words at the desk, in the README and in .ci/run.
+# PYTHON=/path/to/python3.12 chooses an interpreter for the virtual environments.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit lint types format clean
+export PYTHON
+
+help: ## list these words
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
+
+setup: ## install system packages and .venv, only what is missing
+	@.ci/setup dev
+
+demo: ## hold a conversation without key or hardware
+	@.ci/setup device
+	.venv/bin/harkd demo
+
+test: ## run every test, also on a virtual sound card and with other people's clients
+	@.ci/setup test
+	.venv/bin/python -m pytest
+
+unit: setup ## run the tests that take seconds
+	.venv/bin/python -m pytest tests/daemon tests/hw tests/test_architecture.py
+
+lint: setup ## judge style
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+types: setup ## judge types
+	.venv/bin/mypy
+
+format: setup ## rewrite the sources in the house style
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+clean: ## remove what the other words made, except system packages
+	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist demo-out *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
