@@ -80,12 +80,13 @@ TRANSITIONS: Mapping[SlotState, Mapping[SlotEvent, SlotState]] = MappingProxyTyp
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class CreateRequest:
     """A wish for a response. Without a body it is automatic and merges with its automatic neighbours.
 
     `commits` are the event ids of the audio commits it answers; `other_reason` is a message, a tool output,
-    or a bare request. A request whose commits all turned out empty and that has no other reason is void.
+    or a bare request. A request whose commits all turned out empty and that has no other reason is `void`;
+    one that was on its way when the user cut in is `halted`. Neither is sent again.
     """
 
     body: Mapping[str, Any] | None = None
@@ -94,6 +95,7 @@ class CreateRequest:
     event_id: str = ""
     attempts: int = 0
     void: bool = False
+    halted: bool = False
 
     @property
     def automatic(self) -> bool:
@@ -136,7 +138,7 @@ class GivenUp:
 class ConflictOutcome(Enum):
     NOT_OURS = "not ours"
     RETRIED = "put back at the front"
-    DROPPED = "interrupted meanwhile"
+    DROPPED = "not wanted any more"
     EXHAUSTED = "too many attempts"
 
 
@@ -204,9 +206,6 @@ class ResponseSlot:
         """True for a response that holds no place here and never did."""
         return response_id != self.response_id and response_id not in self._over
 
-    def is_over(self, response_id: str) -> bool:
-        return response_id in self._over
-
     def heard_of(self, response_id: str | None, now: float) -> None:
         """An event of this response (None: of whichever runs) arrived: it is alive."""
         alive = self.state in (SlotState.ACTIVE, SlotState.CONTENDED) and not self.cancelled
@@ -243,14 +242,13 @@ class ResponseSlot:
             return ConflictOutcome.NOT_OURS
         self._sent = None
         self._claimed = False
-        dropped = self.cancelled or refused.void
-        if refused.void:
+        if refused.void and not refused.halted:
             self.cancelled = False  # nobody cut in: the winner may speak
         in_flight = self.state is SlotState.REQUESTED
         self._move(SlotEvent.CONFLICT, self._deadline)
         if in_flight:
             self._deadline = now + (CANCELLED_WITHIN_S if self.cancelled else SILENT_AFTER_S)
-        if dropped:
+        if refused.void or refused.halted:
             return ConflictOutcome.DROPPED
         if refused.attempts >= MAX_ATTEMPTS:
             return ConflictOutcome.EXHAUSTED
@@ -297,6 +295,8 @@ class ResponseSlot:
         stops = self.state is not SlotState.FREE and not self.cancelled
         cancel = stops and self.state is SlotState.ACTIVE
         self.cancelled = self.cancelled or stops
+        if self._sent is not None:
+            self._sent.halted = True
         if cancel:
             self._deadline = now + CANCELLED_WITHIN_S
         return Halt(cancel, self.response_id if cancel else None, stops or forgotten)
