@@ -603,7 +603,11 @@ WRONG = [
         "*:1: *try*",
     ),
     (check_nothing_runs_at_import, {"daemon/app.py": "X = load()\ndef load(): ..."}, "*:1: *load*"),
-    (check_nothing_runs_at_import, {"daemon/cues.py": "import threading\nX = threading.Lock()"}, "*:2: *Lock*"),
+    (
+        check_nothing_runs_at_import,
+        {"daemon/cues.py": "import threading\nX = threading.Lock()"},
+        "*:2: *Lock*",
+    ),
     (check_no_vague_names, {"daemon/core/gain.py": ""}, "daemon/core/gain.py:1: *core*"),
     (check_no_vague_names, {"hw/utils.py": ""}, "hw/utils.py:1: *utils*"),
     (check_functions_are_short, {"daemon/app.py": LONG}, "daemon/app.py:1: long has 72 lines*"),
