@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
+from hw.audio.portaudio import PortAudioMicrophone, PortAudioSpeaker
 from hw.audio.wavfile import WavMicrophone, WavSpeaker
 from hw.errors import DeviceError, Fault
 from hw.fakes import FakeButton, FakeMicrophone, FakeSpeaker, FakeVoiceDetector
@@ -15,10 +16,12 @@ _Port = TypeVar("_Port")
 
 MICROPHONES: Mapping[str, Callable[..., Microphone]] = {
     "fake": FakeMicrophone,
+    "portaudio": PortAudioMicrophone,
     "wavfile": WavMicrophone,
 }
 SPEAKERS: Mapping[str, Callable[..., Speaker]] = {
     "fake": FakeSpeaker,
+    "portaudio": PortAudioSpeaker,
     "wavfile": WavSpeaker,
 }
 BUTTONS: Mapping[str, Callable[..., Button]] = {
