@@ -82,7 +82,7 @@ class SpeakerTap:
             if ring.queued_frames and self.first_audio_at is None:
                 self.first_audio_at = self._loop.time()
             frames = ring.pull(n_frames)
-            drained = ring.playing and any(isinstance(e, Drained) for e in ring.poll(audible_frame))
+            drained = any(isinstance(e, Drained) for e in ring.poll(audible_frame))
             epoch = self._epoch
         if drained:
             call_soon(self._loop, self._drained, epoch)

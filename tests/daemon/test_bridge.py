@@ -108,6 +108,20 @@ def test_speaker_pulls_silence_then_audio_then_silence_and_reports_drained_once(
     asyncio.run(main())
 
 
+def test_asking_how_far_it_is_does_not_swallow_the_news() -> None:
+    async def main() -> None:
+        deck = Deck()
+        deck.tap.push(TAG, LOUD * 10)
+        deck.tap.finish(TAG)
+        await deck.pull(10)
+        deck.heard = deck.handed
+        assert deck.tap.so_far() == []
+        await deck.pull(10)
+        assert deck.drained == 1
+
+    asyncio.run(main())
+
+
 def test_drained_news_of_a_silenced_answer_is_dropped() -> None:
     async def main() -> None:
         deck = Deck()
