@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from array import array
 
-SAMPLE_BYTES = 2
+from daemon.audio.pcm import SAMPLE_BYTES
+
 ANCHOR_FRAMES = 480
 """How many frames identify a place: 20 ms of speech at 24 kHz, far more than can be equal by chance."""
 
 
 def find_start(recording: bytes, audio: bytes) -> int | None:
-    """Where `audio` begins in `recording`, by its first loud stretch; negative positions are not looked for."""
+    """Where `audio` begins in `recording`, found by its first loud stretch; None if it is not there."""
     anchor = _first_loud_frame(audio)
     if anchor is None:
         return None

@@ -1,0 +1,91 @@
+"""Shows the demo on a terminal and lets its story wait for a phase. Shell around the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import IO
+
+from daemon import notices
+from daemon.demo.report import Story
+from daemon.events import Phase
+
+STEP_LIMIT_S = 20.0
+
+MARKS = {
+    Phase.OFFLINE: ("x", "31"),
+    Phase.CONNECTING: ("~", "90"),
+    Phase.IDLE: ("-", "90"),
+    Phase.LISTENING: ("<", "36"),
+    Phase.THINKING: ("?", "33"),
+    Phase.SPEAKING: (">", "32"),
+}
+"""Sign and terminal colour of a phase; the sign alone tells them apart."""
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why and what to do."""
+
+
+class Stage:
+    """One line for everything that happens, with the seconds since the start."""
+
+    def __init__(self, out: IO[str], colour: bool) -> None:
+        self.story = Story()
+        self._out = out
+        self._colour = colour
+        self._loop = asyncio.get_running_loop()
+        self._started_at = self._loop.time()
+        self._phase = Phase.OFFLINE
+        self._changed = asyncio.Event()
+        self._answering = ""  # the response whose words the open line holds
+
+    def on_notice(self, notice: notices.Notice) -> None:
+        match notice:
+            case notices.PhaseChanged(phase):
+                self._phase = phase
+                self._changed.set()
+                self.line(phase.value, "", phase)
+            case notices.UserSaid(text):
+                self.line("you said", text)
+            case notices.AnswerText(response_id, delta):
+                if response_id != self._answering:
+                    self.line("answer", end="")
+                    self._answering = response_id
+                self._write(delta)
+            case notices.Interrupted():
+                self.story.cuts.append(notice)
+                self.line("cut", "the answer ends here")
+            case notices.ExchangeEnded(exchange):
+                self.story.exchanges.append(exchange)
+            case notices.Refused(reason):
+                self.line("refused", reason)
+            case notices.LinkChanged("disconnected", detail):
+                self.line("link lost", detail)
+            case _:
+                pass
+
+    def line(self, what: str, text: str = "", phase: Phase | None = None, end: str = "\n") -> None:
+        """Begin a line: seconds, what it is about, and the words."""
+        if self._answering:
+            self._write("\n")
+            self._answering = ""
+        mark, colour = MARKS[phase] if phase else (" ", "")
+        label = f"{mark} {what:<10}"
+        if self._colour and colour:
+            label = f"\x1b[{colour}m{label}\x1b[0m"
+        self._write(f"{self._loop.time() - self._started_at:6.2f}  {label} {text}{end}")
+
+    def _write(self, text: str) -> None:
+        self._out.write(text)
+        self._out.flush()
+
+    async def until(self, *phases: Phase) -> None:
+        """Raises `DemoError` if none of the phases comes within `STEP_LIMIT_S`."""
+        try:
+            async with asyncio.timeout(STEP_LIMIT_S):
+                while self._phase not in phases:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            wanted = " or ".join(phase.value for phase in phases)
+            raise DemoError(f"still {self._phase.value} after {STEP_LIMIT_S:.0f} s, not {wanted}") from None
