@@ -16,7 +16,7 @@ from daemon import events as ev
 from daemon import notices
 from daemon.appliance import Appliance, TalkSettings
 from daemon.audio.downlink import Downlink
-from daemon.audio.pcm import frames_to_ms, mix_channels, ms_to_frames, pick_channel
+from daemon.audio.pcm import SAMPLE_BYTES, frames_to_ms, mix_channels, ms_to_frames, pick_channel
 from daemon.audio.playback import AudioTag
 from daemon.audio.preroll import PreRoll
 from daemon.audio.uplink import Uplink
@@ -30,7 +30,6 @@ from daemon.transitions import Turn
 
 log = logging.getLogger("harkd")
 
-SAMPLE_BYTES = 2
 SESSION_RATE_HZ = 24_000
 """The only PCM rate the Realtime API takes and gives."""
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from daemon.audio.pcm import SAMPLE_BYTES
 from daemon.audio.rechunk import Rechunker
 from daemon.audio.resample import Resampler
-
-FRAME_BYTES = 2
 
 
 class Detector(Protocol):
@@ -33,7 +32,7 @@ class VoiceMeter:
     def reset(self) -> None:
         """Forget what was heard: a new turn begins."""
         self._resampler = Resampler(self._rate_hz, self._detector.rate_hz)
-        self._windows = Rechunker(self._detector.window_frames * FRAME_BYTES)
+        self._windows = Rechunker(self._detector.window_frames * SAMPLE_BYTES)
         self._speaking = False
 
     def hears(self, pcm: bytes) -> bool:
