@@ -30,6 +30,10 @@ MAX_PENDING = 32
 """Requests waiting for the slot; the newest is refused. Only requests with a body of their own can pile
 up."""
 
+MAX_NAMED = 8
+"""Requests remembered after sending, for errors that name them: when the server's own response comes and goes
+while ours is still on its way, we cannot know that it was not the answer, and send the next."""
+
 MAX_ATTEMPTS = 6
 """Sendings of one request, the first included, that may lose the race against the server before it fails."""
 
@@ -55,8 +59,6 @@ TRANSITIONS: Mapping[SlotState, Mapping[SlotEvent, SlotState]] = MappingProxyTyp
         SlotState.FREE: {
             SlotEvent.SENT: SlotState.REQUESTED,
             SlotEvent.CREATED: SlotState.ACTIVE,
-            SlotEvent.CONFLICT: SlotState.FREE,
-            SlotEvent.REFUSED: SlotState.FREE,
         },
         SlotState.REQUESTED: {
             SlotEvent.CREATED: SlotState.ACTIVE,
@@ -73,7 +75,6 @@ TRANSITIONS: Mapping[SlotState, Mapping[SlotEvent, SlotState]] = MappingProxyTyp
             SlotEvent.CREATED: SlotState.ACTIVE,  # the server's newest is the one that runs
             SlotEvent.DONE: SlotState.FREE,
             SlotEvent.CONFLICT: SlotState.ACTIVE,  # what we took for our response is the winner's
-            SlotEvent.REFUSED: SlotState.ACTIVE,
             SlotEvent.GIVEN_UP: SlotState.FREE,
         },
     }
@@ -153,8 +154,10 @@ class ResponseSlot:
         self.response_id: str | None = None
         self.cancelled = False  # the active response, or the one to come, is not wanted any more
         self.pending: deque[CreateRequest] = deque()
-        self._sent: CreateRequest | None = None  # the last request sent: an error may still name it
-        self._claimed = False  # the active response was taken to be the answer to it
+        self._sent: deque[CreateRequest] = deque(maxlen=MAX_NAMED)  # an error may still name them
+        self._flight: CreateRequest | None = (
+            None  # on its way, or taken to be what the active response answers
+        )
         self._deadline: float | None = None
         self._over: RecentSet[str] = RecentSet(64)
 
@@ -187,16 +190,15 @@ class ResponseSlot:
         request = self.pending.popleft()
         request.event_id = event_id
         request.attempts += 1
-        self._sent = request
-        self.cancelled = self._claimed = False
+        self._sent.append(request)
+        self._flight = request
+        self.cancelled = False
         self._move(SlotEvent.SENT, now + CREATED_WITHIN_S)
         return request
 
     def created(self, response_id: str, now: float) -> bool:
         """A response began. True if it is the one an interruption was waiting for: cancel it at once."""
         unwanted = self.cancelled and self.state in (SlotState.REQUESTED, SlotState.CONTENDED)
-        if self.state is not SlotState.ACTIVE:
-            self._claimed = self.state is SlotState.REQUESTED
         self.response_id = response_id
         self.cancelled = unwanted
         self._move(SlotEvent.CREATED, now + (CANCELLED_WITHIN_S if unwanted else SILENT_AFTER_S))
@@ -236,18 +238,12 @@ class ResponseSlot:
         Without an id the error is about the request in flight, or the one the active response was taken to
         answer.
         """
-        refused = self._sent
-        guessed = event_id is None and (self.state is SlotState.REQUESTED or self._claimed)
-        if refused is None or not (guessed or event_id == refused.event_id):
+        refused = self._flight if event_id is None else self._named(event_id)
+        if refused is None:
             return ConflictOutcome.NOT_OURS
-        self._sent = None
-        self._claimed = False
-        if refused.void and not refused.halted:
-            self.cancelled = False  # nobody cut in: the winner may speak
-        in_flight = self.state is SlotState.REQUESTED
-        self._move(SlotEvent.CONFLICT, self._deadline)
-        if in_flight:
-            self._deadline = now + (CANCELLED_WITHIN_S if self.cancelled else SILENT_AFTER_S)
+        self._sent.remove(refused)
+        if refused is self._flight:
+            self._lose_race(refused, now)
         if refused.void or refused.halted:
             return ConflictOutcome.DROPPED
         if refused.attempts >= MAX_ATTEMPTS:
@@ -257,13 +253,16 @@ class ResponseSlot:
         self.pending.appendleft(refused)
         return ConflictOutcome.RETRIED
 
-    def refused(self, event_id: str) -> bool | None:
-        """Another error named our request: it is dropped. None if it is not about the last request, else
-        True if the owner still waits for its response (False: it was interrupted, or another response
-        runs)."""
-        if self._sent is None or self._sent.event_id != event_id:
-            return None
-        self._sent = None
+    def refused(self, event_id: str) -> bool:
+        """Another error named our request: it is dropped. True if the owner still waits for its response
+        (False: it is none of ours, was interrupted, or another response runs)."""
+        refused = self._named(event_id)
+        if refused is None:
+            return False
+        self._sent.remove(refused)
+        if refused is not self._flight:
+            return False
+        self._flight = None
         waiting = self.state is SlotState.REQUESTED and not self.cancelled
         if self.state is SlotState.REQUESTED:
             self._free(SlotEvent.REFUSED)
@@ -279,11 +278,11 @@ class ResponseSlot:
             if request.commit_was_empty(event_id):
                 self.pending.remove(request)
                 return True
-        if self._sent is None or not self._sent.commit_was_empty(event_id):
-            return False
-        if self.state is SlotState.REQUESTED and not self.cancelled:
-            self.cancelled = True
-            return True
+        for request in self._sent:
+            if request.commit_was_empty(event_id) and request is self._flight:
+                stops = self.state is SlotState.REQUESTED and not self.cancelled
+                self.cancelled = self.cancelled or stops
+                return stops
         return False
 
     def halt(self, now: float) -> Halt:
@@ -295,8 +294,8 @@ class ResponseSlot:
         stops = self.state is not SlotState.FREE and not self.cancelled
         cancel = stops and self.state is SlotState.ACTIVE
         self.cancelled = self.cancelled or stops
-        if self._sent is not None:
-            self._sent.halted = True
+        for request in self._sent:
+            request.halted = True
         if cancel:
             self._deadline = now + CANCELLED_WITHIN_S
         return Halt(cancel, self.response_id if cancel else None, stops or forgotten)
@@ -310,17 +309,28 @@ class ResponseSlot:
             self._over.add(response_id)
         self._free(SlotEvent.GIVEN_UP)
         if state is SlotState.REQUESTED:
-            self._sent = None
             return GivenUp(None, False, not cancelled, f"no response.created within {CREATED_WITHIN_S:g} s")
         if state is SlotState.CONTENDED:
             return GivenUp(None, True, False, "the response in our way was never announced")
         detail = "the cancelled response never ended" if cancelled else f"no event for {SILENT_AFTER_S:g} s"
         return GivenUp(response_id, not cancelled, True, detail)
 
+    def _named(self, event_id: str) -> CreateRequest | None:
+        return next((request for request in self._sent if request.event_id == event_id), None)
+
+    def _lose_race(self, refused: CreateRequest, now: float) -> None:
+        self._flight = None
+        if refused.void and not refused.halted:
+            self.cancelled = False  # nobody cut in: the winner may speak
+        in_flight = self.state is SlotState.REQUESTED
+        self._move(SlotEvent.CONFLICT, self._deadline)
+        if in_flight:
+            self._deadline = now + (CANCELLED_WITHIN_S if self.cancelled else SILENT_AFTER_S)
+
     def _free(self, event: SlotEvent) -> None:
         self._move(event, None)
-        self.response_id = None
-        self.cancelled = self._claimed = False
+        self.response_id = self._flight = None
+        self.cancelled = False
 
     def _move(self, event: SlotEvent, deadline: float | None) -> None:
         self.state = TRANSITIONS[self.state][event]
