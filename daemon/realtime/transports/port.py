@@ -1,4 +1,4 @@
-"""The seam between the protocol and the network: whole text frames, in order, one connection per object. Pure."""
+"""The seam between protocol and network: whole text frames, in order, one connection per object. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Refusal(Enum):
 
 
 class TransportRefused(Exception):
-    """The connection was never opened. `status` is the HTTP status of the upgrade, None if there was no answer."""
+    """The connection was never opened. `status`: HTTP status of the upgrade, None if there was no answer."""
 
     def __init__(self, refusal: Refusal, detail: str, status: int | None = None) -> None:
         self.refusal = refusal
@@ -36,7 +36,7 @@ class TransportClosed(Exception):
 
 
 class UplinkCongested(Exception):
-    """More than the bound is waiting to be sent: the uplink is slower than real time, the link counts as lost."""
+    """More than the bound waits to be sent: the uplink is slower than real time, the link counts as lost."""
 
 
 class Transport(Protocol):
@@ -44,10 +44,13 @@ class Transport(Protocol):
         """Open the connection. Raises `TransportRefused`."""
 
     def send(self, text: str) -> None:
-        """Queue one frame; never blocks. Raises `UplinkCongested` over the bound, `TransportClosed` if not open."""
+        """Queue one frame; never blocks.
+
+        Raises `UplinkCongested` over the bound, `TransportClosed` if not open.
+        """
 
     async def receive(self) -> str | bytes:
-        """The next frame. Raises `TransportClosed`; frames that arrived before the close are delivered first."""
+        """The next frame. Raises `TransportClosed`, after the frames that arrived before the close."""
 
     async def close(self) -> None:
         """Send what is queued if the peer takes it within the close time-out, then close. Idempotent."""
