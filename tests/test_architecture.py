@@ -24,17 +24,13 @@ SHELL = (
     "daemon/bridge.py",
     "daemon/cli.py",
     "daemon/conductor.py",
-    "daemon/config/files.py",
     "daemon/control.py",
-    "daemon/demo.py",
+    "daemon/demo/run.py",
+    "daemon/demo/stage.py",
     "daemon/notify.py",
     "daemon/realtime/link.py",
-    "daemon/realtime/model.py",
-    "daemon/realtime/runner.py",
-    "daemon/realtime/session.py",
     "daemon/realtime/transports/recorded.py",
     "daemon/realtime/transports/websocket.py",
-    "daemon/recorder.py",
     "daemon/simulator/server.py",
     "hw/audio/callbacks.py",
     "hw/audio/pacing.py",
@@ -485,8 +481,8 @@ LONG = "def long():\n" + "    x = 1\n" * 71
 MIDDLING = "".join(f"def f{n}():\n" + "    x = 1\n" * 36 for n in range(3))
 CYCLE = {"daemon/one.py": "from daemon import two", "daemon/two.py": "x = 1\nfrom daemon.one import y"}
 FACADE = {
-    "daemon/realtime/__init__.py": "from .session import Session\nfrom daemon.realtime.agent import Agent",
-    "daemon/realtime/session.py": "import asyncio\nclass Session: ...",
+    "daemon/realtime/__init__.py": "from .link import Session\nfrom daemon.realtime.agent import Agent",
+    "daemon/realtime/link.py": "import asyncio\nclass Session: ...",
     "daemon/realtime/agent.py": "class Agent: ...",
 }
 
@@ -540,7 +536,7 @@ WRONG = [
     (
         check_pure_modules_reach_nothing_of_the_world,
         {**FACADE, "daemon/cues.py": "from daemon.realtime import Session"},
-        "daemon/cues.py:1: * reaches daemon.realtime.session (shell)",
+        "daemon/cues.py:1: * reaches daemon.realtime.link (shell)",
     ),
     (
         check_pure_modules_touch_no_files,
