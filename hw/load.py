@@ -1,4 +1,4 @@
-"""Which drivers there are, by port and name, and how to build one from configuration. Pure."""
+"""Builds the driver of a port from its name and options. Shell around every driver."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import TypeVar
 
 from hw.audio.portaudio import PortAudioMicrophone, PortAudioSpeaker
 from hw.audio.wavfile import WavMicrophone, WavSpeaker
+from hw.buttons.gpio import GpioButton
+from hw.buttons.keyboard import KeyboardButton
 from hw.errors import DeviceError, Fault
 from hw.fakes import FakeButton, FakeMicrophone, FakeSpeaker, FakeVoiceDetector
 from hw.ports import Button, Microphone, Speaker, VoiceDetector
+from hw.vad.energy import EnergyVoiceDetector
+from hw.vad.webrtc import WebrtcVoiceDetector
 
 _Port = TypeVar("_Port")
 
@@ -26,9 +30,13 @@ SPEAKERS: Mapping[str, Callable[..., Speaker]] = {
 }
 BUTTONS: Mapping[str, Callable[..., Button]] = {
     "fake": FakeButton,
+    "gpio": GpioButton,
+    "keyboard": KeyboardButton,
 }
 VOICE_DETECTORS: Mapping[str, Callable[..., VoiceDetector]] = {
+    "energy": EnergyVoiceDetector,
     "fake": FakeVoiceDetector,
+    "webrtc": WebrtcVoiceDetector,
 }
 
 

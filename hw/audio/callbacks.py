@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from hw.ports import Deliver, Pull
+from hw.ports import Deliver, OnEdge, Pull
 
 _log = logging.getLogger(__name__)
 
@@ -49,5 +49,19 @@ def guarded_pull(pull: Pull, frame_bytes: int, device: str) -> Pull:
                 logged = True
                 _log.exception("%s: a period was played as silence", device)
         return bytes(wanted)
+
+    return guarded
+
+
+def guarded_on_edge(on_edge: OnEdge, device: str) -> OnEdge:
+    """`on_edge` that never raises: each failure is logged with its traceback, for fingers are slow."""
+
+    def guarded(pressed: bool) -> None:
+        try:
+            on_edge(pressed)
+        except Exception:  # noqa: BLE001 - supervision point: an exception would end the device's thread
+            _log.exception(
+                "%s: a %s was lost, its receiver raised", device, "press" if pressed else "release"
+            )
 
     return guarded

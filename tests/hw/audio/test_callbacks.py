@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hw.audio.callbacks import guarded_deliver, guarded_pull
+from hw.audio.callbacks import guarded_deliver, guarded_on_edge, guarded_pull
 
 
 def _broken(_: object) -> bytes:
@@ -31,3 +31,13 @@ def test_a_raising_pull_is_silence_and_logged_once(caplog: pytest.LogCaptureFixt
     pull = guarded_pull(_broken, 4, "spk")
     assert [pull(3), pull(3)] == [bytes(12), bytes(12)]
     assert len(caplog.records) == 1
+
+
+def test_a_raising_edge_receiver_is_logged_and_told_of_the_next(caplog: pytest.LogCaptureFixture) -> None:
+    on_edge = guarded_on_edge(_broken, "GPIO 17")
+    on_edge(True)
+    on_edge(False)
+    assert [r.message.split(",")[0] for r in caplog.records] == [
+        "GPIO 17: a press was lost",
+        "GPIO 17: a release was lost",
+    ]

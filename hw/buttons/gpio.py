@@ -1,0 +1,119 @@
+"""A push button on a GPIO pin. Shell around gpiozero and a thread that looks at the level again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from hw.audio.callbacks import guarded_on_edge
+from hw.buttons.debounce import Debouncer
+from hw.errors import DeviceError, Fault
+from hw.ports import OnEdge
+
+if TYPE_CHECKING:
+    import gpiozero
+
+
+class GpioButton:
+    """The button at `pin`, a BCM number or any name gpiozero knows ("GPIO17", "BOARD11").
+
+    `active_high`: pressed connects the pin to 3.3 V instead of ground. `pull`: use the chip's own resistor to
+    the opposite level; off for boards that bring their own.
+
+    gpiozero's `bounce_time` is not used: with lgpio it delays every edge, with other libraries it loses the
+    release of a short press. A button held down when started is not reported until it is released.
+    """
+
+    def __init__(self, pin: int | str, *, active_high: bool = False, pull: bool = True) -> None:
+        self._pin = pin
+        self._name = f"GPIO {pin}"
+        self._active_high = active_high
+        self._pull = pull
+        self._device: gpiozero.Button | None = None
+        self._on_edge: OnEdge | None = None
+        self._debouncer = Debouncer(pressed=False)
+        # One edge at a time, from gpiozero's thread or ours; re-entered when `on_edge` calls `stop`.
+        self._edges = threading.Condition(threading.RLock())
+
+    def start(self, on_edge: OnEdge) -> None:
+        if self._device is not None:
+            raise RuntimeError(f"{self._name}: the button is started already")
+        device = self._open()
+        with self._edges:
+            self._device = device
+            self._on_edge = guarded_on_edge(on_edge, self._name)
+            self._debouncer = Debouncer(pressed=bool(device.is_pressed))
+            self._debouncer.begin(time.monotonic())
+        device.when_pressed = lambda: self._edge(device, True)
+        device.when_released = lambda: self._edge(device, False)
+        name = f"button-{self._pin}"
+        threading.Thread(target=self._watch, args=(device,), name=name, daemon=True).start()
+
+    def stop(self) -> None:
+        with self._edges:
+            device, self._device = self._device, None
+            self._on_edge = None
+            # The watcher ends by itself; waiting for it would deadlock a `stop` from within `on_edge`.
+            self._edges.notify_all()
+        if device is not None:
+            device.close()
+
+    def is_pressed(self) -> bool:
+        with self._edges:
+            return self._device is not None and bool(self._device.is_pressed)
+
+    def _open(self) -> gpiozero.Button:
+        gpiozero = _library()
+        pull_up = None if not self._pull else not self._active_high
+        active_state = self._active_high if not self._pull else None
+        try:
+            return gpiozero.Button(self._pin, pull_up=pull_up, active_state=active_state)
+        except gpiozero.BadPinFactory as error:
+            remedy = "On a Raspberry Pi: sudo apt install python3-lgpio; elsewhere use another button driver."
+            raise DeviceError(Fault.UNSUPPORTED, self._name, f"no GPIO here ({error})", remedy) from error
+        except (gpiozero.GPIOPinInUse, *_lgpio_errors()) as error:
+            remedy = "Name another pin, or end the program that holds this one."
+            raise DeviceError(Fault.BUSY, self._name, str(error), remedy) from error
+        except gpiozero.PinInvalidPin as error:
+            remedy = "Name a BCM number such as 17."
+            raise DeviceError(Fault.NOT_FOUND, self._name, str(error), remedy) from error
+        except gpiozero.GPIOZeroError as error:  # such as a pull on a pin whose resistor is fixed
+            remedy = "Try pull = false, or another pin."
+            raise DeviceError(Fault.UNSUPPORTED, self._name, str(error), remedy) from error
+
+    def _edge(self, device: gpiozero.Button, pressed: bool) -> None:
+        with self._edges:
+            if device is self._device:
+                self._report(self._debouncer.edge(pressed, time.monotonic()))
+                self._edges.notify_all()
+
+    def _watch(self, device: gpiozero.Button) -> None:
+        with self._edges:
+            while device is self._device:
+                deadline = self._debouncer.next_deadline()
+                self._edges.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
+                if device is self._device and deadline is not None:
+                    self._report(self._debouncer.settle(bool(device.is_pressed), time.monotonic()))
+
+    def _report(self, edge: bool | None) -> None:
+        if edge is not None and self._on_edge is not None:
+            self._on_edge(edge)
+
+
+def _library() -> ModuleType:
+    try:
+        return import_module("gpiozero")
+    except ImportError as error:
+        remedy = "Install it: sudo apt install python3-gpiozero python3-lgpio, or pip install 'harkd[gpio]'."
+        raise DeviceError(Fault.LIBRARY_MISSING, "GPIO", f"gpiozero: {error}", remedy) from error
+
+
+def _lgpio_errors() -> tuple[type[Exception], ...]:
+    """What lgpio raises past gpiozero, for example when another process holds the pin."""
+    try:
+        return (import_module("lgpio").error,)
+    except ImportError:
+        return ()
