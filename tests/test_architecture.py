@@ -24,6 +24,7 @@ SHELL = (
     "daemon/bridge.py",
     "daemon/cli.py",
     "daemon/conductor.py",
+    "daemon/config/files.py",
     "daemon/control.py",
     "daemon/demo/run.py",
     "daemon/demo/stage.py",
