@@ -264,7 +264,7 @@ class RealtimeProtocol:
     def update_session(self, session: Mapping[str, Any], now: float) -> None:
         """Change the keys given, by the rules of `session.update`. A refused update is an error event, and
         the configuration stays as it was. Without a connection the next one is configured with it."""
-        changes = deepcopy(dict(session))
+        changes = {"type": "realtime", **deepcopy(dict(session))}  # the one key an update must have
         event_id = self._new_id("session")
         frame = wire.encode_session_update(event_id, changes)
         if self.state is ProtocolState.DISCONNECTED:
