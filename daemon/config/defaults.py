@@ -1,0 +1,32 @@
+"""Writes the defaults down as a TOML file with a comment for every key. Pure."""
+
+from __future__ import annotations
+
+import json
+
+from daemon.config.schema import Config, Section, allowed_values, is_section
+
+_HEAD = """\
+# Every key of harkd with its default. A configuration needs only the keys that differ.
+#
+# Read are /etc/harkd/harkd.toml and then /etc/harkd/conf.d/*.toml by name; later files win, key by key.
+# The API key does not belong here: it goes into /etc/harkd/openai_api_key, mode 0600.
+"""
+
+
+def render_defaults() -> str:
+    """The text of `configs/default.toml`."""
+    return _HEAD + "".join(_tables(Config, ""))
+
+
+def _tables(section: type[Section], name: str) -> list[str]:
+    keys: list[str] = []
+    inner: list[str] = []
+    for key, field in section.model_fields.items():
+        if is_section(field.annotation):
+            path = f"{name}.{key}" if name else key
+            inner += _tables(field.annotation, path)  # type: ignore[arg-type]
+        else:
+            value = json.dumps(field.default, ensure_ascii=False)  # as TOML writes it, for all types we have
+            keys.append(f"# {field.description} Allowed: {allowed_values(field)}.\n{key} = {value}\n")
+    return [f"\n[{name}]\n", *keys, *inner] if keys else inner
