@@ -89,7 +89,7 @@ class UserMessageItem(_Dumpable):
 
 @dataclass(frozen=True, slots=True)
 class AssistantMessageItem(_Dumpable):
-    """`heard_ms` is set once the answer was cut off: so much was heard of a text that had arrived whole."""
+    """`heard_ms` is set once the answer was cut off; the text still holds every word that had arrived."""
 
     item_id: str
     content: list[AssistantText | AssistantAudio]
