@@ -98,8 +98,8 @@ class RealtimeProtocol:
         self._slot = ResponseSlot()
         self._beside.clear()
         self._held.clear()
-        self._commit_id = None
-        self._commit_gated = False
+        if self._commit_id is not None:  # the audio it committed is gone, there is nothing to answer
+            self._commit_id, self._commit_gated = None, True
         self._conversation.connection_lost()
 
     def receive(self, frame: str | bytes, now: float) -> None:
