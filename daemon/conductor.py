@@ -48,7 +48,7 @@ class Sound:
     mic_period_s: float
     speaker_rate_hz: int
     channel: int | None = 0
-    append_ms: int = 40
+    append_ms: int = 20
     ring_s: float = 120.0
 
 

@@ -293,7 +293,7 @@ async def test_status_tells_what_the_box_does() -> None:
         assert status["microphone"]["last_period_ms"] == 0
         await box.live(120)
         assert box.app.status()["exchanges"] == [
-            "exchange 1: press to first frame 40 ms, release to commit 10 ms, "
+            "exchange 1: press to first frame 20 ms, release to commit 10 ms, "
             "commit to first audio 10 ms, heard"
         ]
 
