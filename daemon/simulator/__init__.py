@@ -1,8 +1,7 @@
 """A Realtime API server of our own, for use without key or network. Imports nothing else of this project."""
 
 from daemon.simulator.script import Answer, Fault, FunctionCall, Saying, Script, ScriptError
-from daemon.simulator.script_file import load_script
-from daemon.simulator.server import SimulatorServer, simulate
+from daemon.simulator.server import SimulatorServer, load_script, simulate
 
 __all__ = [
     "Answer",

@@ -316,8 +316,13 @@ def _function_call(table: _Table, origin: str) -> FunctionCall | None:
     return FunctionCall(name, arguments if isinstance(arguments, str) else json.dumps(arguments or {}))
 
 
-_OPTIONS = {"close": ("code", "reason"), "stall": ("seconds",), "drip": ("bytes_per_s", "seconds")}
-_OPTIONS |= {"garbage": ("frames",), "refuse": ("status",)}
+_OPTIONS = {
+    "close": ("code", "reason"),
+    "stall": ("seconds",),
+    "drip": ("bytes_per_s", "seconds"),
+    "garbage": ("frames",),
+    "refuse": ("status",),
+}
 
 
 def _fault(table: _Table) -> Fault:

@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -27,7 +28,7 @@ from websockets.typing import Subprotocol
 
 from daemon.simulator.answers import AnswerBook
 from daemon.simulator.faults import FaultPlan, garbage_frames, refusal_status
-from daemon.simulator.script import Fault, Script
+from daemon.simulator.script import Fault, Script, ScriptError, parse_script
 from daemon.simulator.session import MAX_SESSION_S, Session
 
 PATHS = ("/v1/realtime", "/openai/v1/realtime")  # the second is Azure's
@@ -325,6 +326,19 @@ def _refusal_response(status: int, message: str) -> Response:
         {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
     )
     return Response(status, HTTPStatus(status).phrase, headers, body)
+
+
+def load_script(path: str | Path) -> Script:
+    """The script in this file; the WAVs it names are looked for in its folder.
+
+    Raises `ScriptError` with file, key and what was allowed.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScriptError(f"{path}: cannot be read: {error}") from error
+    return parse_script(text, str(path), lambda name: (path.parent / name).read_bytes())
 
 
 async def simulate(
