@@ -242,8 +242,6 @@ class RealtimeProtocol:
         speaking = self._conversation.audio.speaking_responses()
         if halt.cancel:
             self._send_cancel(halt.response_id)
-            if halt.response_id is not None:
-                self._conversation.audio.stale.add(halt.response_id)
         beside = [response_id for response_id in self._beside.values() if response_id in speaking]
         for response_id in beside:
             self._send_cancel(response_id)
@@ -352,6 +350,7 @@ class RealtimeProtocol:
             self._slot.heard_of(response_id, now)
 
     def _begin_turn(self, response_id: str, now: float) -> None:
+        self._conversation.audio.begin(response_id)
         if self._slot.created(response_id, now):
             self._conversation.audio.stale.add(response_id)
             self._send_cancel(response_id)
@@ -367,6 +366,7 @@ class RealtimeProtocol:
                 return
         news, response_id = self._slot.done(event.response_id)
         if response_id is not None:
+            self._conversation.audio.begin(response_id)
             self._conversation.audio.finish_response(response_id)
         if news and response_id not in self._conversation.audio.out_of_band:
             self._end_turn(response_id, event.status, event.detail, event.usage)

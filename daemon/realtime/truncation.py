@@ -70,11 +70,16 @@ class AudioLedger:
     def __init__(self) -> None:
         self.stale: RecentSet[str] = RecentSet(MAX_STALE)
         self.out_of_band: RecentSet[str] = RecentSet(MAX_STALE)
+        self._seen: RecentSet[str] = RecentSet(MAX_STALE)  # current ones, ended or not
         self._parts: dict[PartKey, ReceivedPart] = {}
         self._ends_ms: dict[PartKey, int] = {}  # where interruptions have ended parts so far
 
     def get(self, key: PartKey) -> ReceivedPart | None:
         return self._parts.get(key)
+
+    def begin(self, response_id: str) -> None:
+        """A response runs, or has run: whatever still comes of it is over with the next interruption."""
+        self._seen.add(response_id)
 
     def receive(self, key: PartKey, response_id: str, n_bytes: int) -> None:
         """Note audio of a response that is still current."""
@@ -112,7 +117,7 @@ class AudioLedger:
         """Cut each part at its heard position (ms), the one playing first. Left out is what an earlier
         interruption has ended there or before: only a position further back is news.
 
-        Every response that was speaking is stale afterwards, and so is every response of a part in `heard`.
+        Every response seen so far is stale afterwards, except silent ones out of band.
         """
         cuts = []
         for key, heard_ms in heard:
@@ -120,13 +125,15 @@ class AudioLedger:
             if key not in self._ends_ms or cut.audio_end_ms < self._ends_ms[key]:
                 self._note_end(cut)
                 cuts.append(cut)
-        for response_id in self.speaking_responses():
+        for response_id in (*self._seen, *self.speaking_responses()):
             self.stale.add(response_id)
+        self._seen.clear()
         return cuts
 
     def clear(self) -> None:
         self.stale.clear()
         self.out_of_band.clear()
+        self._seen.clear()
         self._parts.clear()
         self._ends_ms.clear()
 

@@ -437,6 +437,14 @@ def test_what_waits_for_the_session_is_forgotten_by_an_interruption() -> None:
     assert talk.sent() == ["update", "item message"]
 
 
+def test_a_response_displaced_by_another_or_already_over_is_mute_too() -> None:
+    talk = Talk().created("r0").done("r0").created("r1").created("r2").interrupt()
+    talk.sent(), talk.told()
+    talk.audio("r0", "a", 20).audio("r1", "b", 20).audio("r2", "c", 20)
+    assert talk.told() == []
+    assert talk.sent() == ["truncate a 0", "truncate b 0", "truncate c 0"]
+
+
 def test_out_of_band_audio_is_cancelled_and_mute_but_never_cut_at_the_server() -> None:
     talk = Talk().ask(BESIDE).created("x", metadata={"harkd_request": "create_2"}).audio("x", "a", 1000)
     talk.sent(), talk.told()
