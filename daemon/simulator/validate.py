@@ -341,7 +341,7 @@ def _check_limits(event: dict[str, Any]) -> Refusal | None:
         return _check_tool_names(tools, "session.tools") or first_refusal(
             (_McpTarget(), tool, f"session.tools[{index}]") for index, tool in enumerate(tools)
         )
-    if event["type"] == "input_audio_buffer.append" and len(event["audio"]) > MAX_APPEND_BYTES * 4 // 3 + 4:
+    if event["type"] == "input_audio_buffer.append" and len(event["audio"]) > MAX_APPEND_BYTES * 4 // 3:
         message = f"Invalid 'audio': more than {MAX_APPEND_BYTES} bytes in one event."
         return Refusal("string_above_max_length", message, "audio")
     return None
