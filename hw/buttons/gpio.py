@@ -32,7 +32,7 @@ class GpioButton:
         self._name = f"GPIO {pin}"
         self._active_high = active_high
         self._pull = pull
-        self._device: gpiozero.DigitalInputDevice | None = None
+        self._device: gpiozero.InputDevice | None = None
         self._on_edge: OnEdge | None = None
         self._debouncer = Debouncer(pressed=False)
         # One edge at a time, from gpiozero's thread or ours; re-entered when `on_edge` calls `stop`.
@@ -47,8 +47,9 @@ class GpioButton:
             self._on_edge = guarded_on_edge(on_edge, self._name)
             self._debouncer = Debouncer(pressed=bool(device.is_active))
             self._debouncer.begin(time.monotonic())
-        device.when_activated = lambda: self._edge(device, True)
-        device.when_deactivated = lambda: self._edge(device, False)
+        device.pin.bounce = None
+        device.pin.edges = "both"
+        device.pin.when_changed = self._changed
         name = f"button-{self._pin}"
         threading.Thread(target=self._watch, args=(device,), name=name, daemon=True).start()
 
@@ -65,13 +66,14 @@ class GpioButton:
         with self._edges:
             return self._device is not None and bool(self._device.is_active)
 
-    def _open(self) -> gpiozero.DigitalInputDevice:
+    def _open(self) -> gpiozero.InputDevice:
         gpiozero = _library()
         pull_up = None if not self._pull else not self._active_high
         active_state = self._active_high if not self._pull else None
         try:
-            # not gpiozero.Button: its hold thread makes closing wait for a second while the button is down
-            return gpiozero.DigitalInputDevice(self._pin, pull_up=pull_up, active_state=active_state)
+            # Not its Button: the hold thread makes closing wait for a second while the button is down. Nor
+            # its DigitalInputDevice: after a release whose edge was lost it keeps the next press to itself.
+            return gpiozero.InputDevice(self._pin, pull_up=pull_up, active_state=active_state)
         except gpiozero.BadPinFactory as error:
             remedy = "On a Raspberry Pi: sudo apt install python3-lgpio; elsewhere use another button driver."
             raise DeviceError(Fault.UNSUPPORTED, self._name, f"no GPIO here ({error})", remedy) from error
@@ -85,13 +87,13 @@ class GpioButton:
             remedy = "Try pull = false, or another pin."
             raise DeviceError(Fault.UNSUPPORTED, self._name, str(error), remedy) from error
 
-    def _edge(self, device: gpiozero.DigitalInputDevice, pressed: bool) -> None:
+    def _changed(self, ticks: float, level: int) -> None:
         with self._edges:
-            if device is self._device:
-                self._report(self._debouncer.edge(pressed, time.monotonic()))
+            if self._device is not None:
+                self._report(self._debouncer.edge(bool(level) == self._active_high, time.monotonic()))
                 self._edges.notify_all()
 
-    def _watch(self, device: gpiozero.DigitalInputDevice) -> None:
+    def _watch(self, device: gpiozero.InputDevice) -> None:
         with self._edges:
             while device is self._device:
                 deadline = self._debouncer.next_deadline()

@@ -54,6 +54,19 @@ def test_a_button_held_at_the_start_is_down_and_reports_its_release_only(pin: Mo
     assert edges == [False]
 
 
+def test_a_release_whose_edge_is_lost_is_found_and_the_next_press_reported(pin: MockPin) -> None:
+    button, edges = GpioButton(17), queue.Queue[bool]()
+    button.start(edges.put)
+    pin.drive_low()
+    pin.edges = "none"
+    pin.drive_high()
+    pin.edges = "both"
+    assert [edges.get(timeout=SOON_S), edges.get(timeout=SOON_S)] == [True, False]
+    pin.drive_low()
+    assert edges.get(timeout=SOON_S) is True
+    button.stop()
+
+
 def test_stop_ends_the_thread_and_frees_the_pin(pin: MockPin) -> None:
     for _ in range(20):
         button = GpioButton(17)
