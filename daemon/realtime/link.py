@@ -129,7 +129,11 @@ class RealtimeLink:
             if isinstance(event, RealtimeModelSessionReadyEvent):
                 self._backoff.succeeded()
             elif isinstance(event, RealtimeModelSessionRefusedEvent):
-                self._break(SessionRefused(event.message))
+                # A server that does not answer is in trouble; one that refuses will do so again.
+                error = (
+                    SessionRefused(event.message) if event.answered else TransportClosed(1006, event.message)
+                )
+                self._break(error)
             self._on_event(event)
         return bool(events)
 

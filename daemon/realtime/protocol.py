@@ -288,7 +288,7 @@ class RealtimeProtocol:
 
     def _session_refused(self, first: bool, message: str, error: ev.ServerError | None = None) -> None:
         if first:
-            self._emit(out.RealtimeModelSessionRefusedEvent(message))
+            self._emit(out.RealtimeModelSessionRefusedEvent(message, answered=error is not None))
         elif error is not None:
             self._emit_error(error)
         else:
