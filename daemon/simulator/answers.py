@@ -10,6 +10,8 @@ from daemon.simulator.conversation import Item
 from daemon.simulator.pcm import BYTES_PER_MS, babble, chime, from_wire
 from daemon.simulator.script import Answer, FunctionCall, Saying, Script
 
+MAX_QUOTE = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Speech:
@@ -92,12 +94,17 @@ def _forced_call(context: Sequence[Item], spec: Mapping[str, Any]) -> FunctionCa
 def _built_in(context: Sequence[Item], spec: Mapping[str, Any]) -> Speech:
     last = next((item for item in reversed(context) if item.kind in ("user", "function_call_output")), None)
     if last is None:
-        text = f"I was asked: {spec['instructions']}" if spec["instructions"] else "Hello."
+        text = f"I was asked: {_quote(spec['instructions'])}" if spec["instructions"] else "Hello."
     elif last.kind == "function_call_output":
-        text = f"The tool said: {last.text}"
+        text = f"The tool said: {_quote(last.text)}"
     elif last.audio_index is not None and not any(part.get("text") for part in last.body["content"]):
         pcm = chime() + from_wire(bytes(last.audio), last.audio_format)
         return Speech(f"You spoke for {last.audio_ms / 1000:.1f} s.", pcm)
     else:
-        text = f'You said: "{last.text}"' if last.text else "You sent me nothing I can read."
+        text = f'You said: "{_quote(last.text)}"' if last.text else "You sent me nothing I can read."
     return Speech(text, babble(text))
+
+
+def _quote(text: str) -> str:
+    """Long texts are cut: every character costs 70 ms of audio to babble."""
+    return text if len(text) <= MAX_QUOTE else f"{text[:MAX_QUOTE]}..."

@@ -20,6 +20,8 @@ class FaultPlan:
 
     def after_event(self, event_type: str) -> list[Fault]:
         """The faults that follow this event, sent or received."""
+        if not any(fault.after == event_type for fault in self._waiting):
+            return []
         self._seen[event_type] += 1
         return self._take(
             [

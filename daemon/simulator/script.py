@@ -31,9 +31,9 @@ answer is a chime and the user's own words played back.
 
 `close` has `code` (1000) and `reason`; `reset` sends a TCP RST; `stall` has `seconds` without reading or
 writing; `garbage` has `frames`, a list out of `truncated_json`, `array`, `null`, `binary`, `unknown_type`,
-`missing_fields`, `huge` (10 MB); `drip` has `bytes_per_s` and `seconds`; `reorder` swaps the next two events;
-`expire` is the 60-minute limit come early; `refuse` has `status` (401 403 404 429 500 503) and neither
-`after` nor `at_s`: it answers the upgrade itself.
+`missing_fields`, `huge` (10 MB); `drip` has `bytes_per_s` and `seconds`; `reorder` swaps the next two events
+(the first waits for the second); `expire` is the 60-minute limit come early; `refuse` has `status` (401 403
+404 429 500 503) and neither `after` nor `at_s`: it answers the upgrade itself.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ from daemon.simulator.validate import CLIENT_EVENTS
 ACTIONS = ("close", "reset", "stall", "garbage", "drip", "reorder", "expire", "refuse")
 GARBAGE = ("truncated_json", "array", "null", "binary", "unknown_type", "missing_fields", "huge")
 REFUSALS = (401, 403, 404, 429, 500, 503)
+MAX_REASON_BYTES = 123  # RFC 6455, 5.5
+UNSENDABLE_CODES = (1004, 1005, 1006)  # RFC 6455, 7.4.1
 STATUSES = ("completed", "failed", "incomplete")
 INCOMPLETE_REASONS = ("max_output_tokens", "content_filter")
 SERVER_EVENTS = (
@@ -344,7 +346,12 @@ def _fault(table: _Table) -> Fault:
 
 def _option(table: _Table, name: str) -> Any:
     if name == "reason":
-        return table.text("reason") or ""
+        reason = table.text("reason") or ""
+        if len(reason.encode()) > MAX_REASON_BYTES:
+            raise table.error(
+                "reason", f"longer than {MAX_REASON_BYTES} bytes, which no close frame can carry"
+            )
+        return reason
     if name == "frames":
         frames = table.listed("frames")
         for frame in frames:
@@ -358,8 +365,14 @@ def _option(table: _Table, name: str) -> Any:
         if status not in REFUSALS:
             raise table.error("status", f"{status} is not one of {_listed(map(str, REFUSALS))}")
         return status
+    if name == "code":
+        code = table.number("code", 1000, 1000, 4999)
+        if code in UNSENDABLE_CODES or 1014 < code < 3000:
+            raise table.error(
+                "code", f"{code} cannot be sent; 1000 to 1014 and 3000 to 4999 can, but not 1004 to 1006"
+            )
+        return code
     ranges: dict[str, tuple[float, float, float]] = {
-        "code": (1000, 1000, 4999),
         "seconds": (1.0, 0, 3600),
         "bytes_per_s": (8000, 1, 1_000_000_000),
     }

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
@@ -35,6 +35,7 @@ PATHS = ("/v1/realtime", "/openai/v1/realtime")  # the second is Azure's
 MAX_FRAME_BYTES = 32 * 1024 * 1024
 MAX_UNSENT_EVENTS = 20_000
 MAX_KEPT_EVENTS = 20_000
+MAX_KEPT_CONNECTIONS = 1_000
 _SECRET_HEADERS = ("authorization", "api-key", "sec-websocket-protocol")
 _ERROR_CODES = {
     400: "invalid_request_error",
@@ -80,22 +81,23 @@ class SimulatorServer:
     """`async with SimulatorServer() as server: connect to server.url`.
 
     `received` and `sent` hold (time, event) over all connections, the newest 20,000; `connections` every one
-    that was accepted, `attempts` how many tried, `refused` the status of each one that was not.
+    that was accepted, `refused` the status of each one that was not, `handshakes` the headers of all (the
+    newest 1,000 of each), `attempts` how many tried.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, script: Script | None = None) -> None:
         self.host = host
         self.port = port
         self.attempts = 0
-        self.refused: list[int] = []
-        self.handshakes: list[SeenHeaders] = []
-        self.connections: list[Connection] = []
+        self.refused: deque[int] = deque(maxlen=MAX_KEPT_CONNECTIONS)
+        self.handshakes: deque[SeenHeaders] = deque(maxlen=MAX_KEPT_CONNECTIONS)
+        self.connections: deque[Connection] = deque(maxlen=MAX_KEPT_CONNECTIONS)
         self.received: deque[Seen] = deque(maxlen=MAX_KEPT_EVENTS)
         self.sent: deque[Seen] = deque(maxlen=MAX_KEPT_EVENTS)
         self._script = script if script is not None else Script()
         self._book = AnswerBook(self._script)
         self._server: Server | None = None
-        self._numbers: dict[UUID, int] = {}  # of upgrades not yet handled
+        self._numbers: WeakKeyDictionary[ServerConnection, int] = WeakKeyDictionary()
 
     @property
     def url(self) -> str:
@@ -120,7 +122,7 @@ class SimulatorServer:
 
     async def __aexit__(self, *exc_info: object) -> None:
         if self._server is not None:
-            self._server.close(code=1001, reason="the simulator stops")
+            self._server.close()
             await self._server.wait_closed()
 
     def events(self, event_type: str) -> list[dict[str, Any]]:
@@ -129,14 +131,13 @@ class SimulatorServer:
 
     def _check_upgrade(self, websocket: ServerConnection, request: Request) -> Response | None:
         self.attempts += 1
-        self._numbers[websocket.id] = self.attempts
+        self._numbers[websocket] = self.attempts
         headers = SeenHeaders((name.lower(), value) for name, value in request.headers.raw_items())
         self.handshakes.append(headers)
         status, message = self._refusal(urlsplit(request.path).path, _query(request), headers)
         if status is None:
             return None
         self.refused.append(status)
-        del self._numbers[websocket.id]
         return _refusal_response(status, message)
 
     def _refusal(self, path: str, query: dict[str, str], headers: SeenHeaders) -> tuple[int | None, str]:
@@ -156,7 +157,7 @@ class SimulatorServer:
     async def _handle(self, websocket: ServerConnection) -> None:
         loop = asyncio.get_running_loop()
         assert websocket.request is not None
-        number = self._numbers.pop(websocket.id)
+        number = self._numbers[websocket]
         query = _query(websocket.request)
         headers = SeenHeaders((name.lower(), value) for name, value in websocket.request.headers.raw_items())
         session = Session(
@@ -189,7 +190,7 @@ class _Pump:
         self._opened = self._loop.time()
         self._plan = FaultPlan(script.faults, connection.number)
         self._unsent: deque[dict[str, Any]] = deque()
-        self._held: list[str] | None = None  # frames kept back for a reorder
+        self._held: list[dict[str, Any]] | None = None  # kept back for a reorder
         self._pending: list[Fault] = []  # struck, for the writer to carry out
         self._drip_until = 0.0
         self._drip_bytes_per_s = 1
@@ -204,7 +205,8 @@ class _Pump:
                 await self._write(reader)
         finally:
             reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+            with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
+                await reader
 
     async def _read(self) -> None:
         async for frame in self._websocket:
@@ -249,22 +251,24 @@ class _Pump:
         wake.cancel()
 
     async def _send(self, event: dict[str, Any]) -> None:
-        text = json.dumps(event, ensure_ascii=False)
-        if self._held is not None:
-            self._held.append(text)
-            if len(self._held) == 2:
-                second, first = self._held
-                self._held = None
-                await self._websocket.send(first)
-                await self._websocket.send(second)
+        if self._held is None:
+            await self._transmit(event)
+        elif not self._held:
+            self._held = [event]
         else:
-            await self._websocket.send(text)
+            (first,), self._held = self._held, None
+            await self._transmit(event)
+            await self._transmit(first)
+
+    async def _transmit(self, event: dict[str, Any]) -> None:
+        text = json.dumps(event)
+        await self._websocket.send(text)
         now = self._loop.time()
         self._connection.sent.append((now, event))
         self._server.sent.append((now, event))
         self._pending += self._plan.after_event(event["type"])
         if now < self._drip_until:
-            await asyncio.sleep(len(text) / self._drip_bytes_per_s)
+            await self._pause(len(text) / self._drip_bytes_per_s)
 
     async def _strike(self, fault: Fault) -> bool:
         """Carry out one fault; True if the connection is over."""
@@ -299,9 +303,15 @@ class _Pump:
         # Not read either, so that pings stay unanswered and the client's uplink fills up.
         self._flowing.clear()
         self._websocket.transport.pause_reading()
-        await asyncio.sleep(seconds)
+        await self._pause(seconds)
         self._flowing.set()
         self._websocket.transport.resume_reading()
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep, but not longer than the connection lives: the server must be able to stop."""
+        closed = asyncio.create_task(self._websocket.wait_closed(), name="simulator pause")
+        await asyncio.wait({closed}, timeout=seconds)
+        closed.cancel()
 
 
 def _query(request: Request) -> dict[str, str]:

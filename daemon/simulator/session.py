@@ -69,8 +69,8 @@ class Session:
         event: Any = None
         if isinstance(frame, str):
             try:
-                event = json.loads(frame)
-            except ValueError:
+                event = json.loads(frame, parse_constant=_refuse_constant)
+            except (ValueError, RecursionError):
                 event = None
         if not isinstance(event, dict):
             self._error("invalid_json", "The frame is not a JSON object in text.", None, None)
@@ -121,7 +121,9 @@ class Session:
 
     def _new_id(self, kind: str) -> str:
         self._counts[kind] = self._counts.get(kind, 0) + 1
-        return f"{kind}_{self._connection:04d}{self._counts[kind]:08d}"
+        new_id = f"{kind}_{self._connection:04d}{self._counts[kind]:08d}"
+        # A client may have given an item of its own just this id.
+        return new_id if self.conversation.find(new_id) is None else self._new_id(kind)
 
     def _emit(self, event: Event) -> None:
         # A snapshot, or a later change of an item or the config would show in an event not yet sent.
@@ -369,6 +371,10 @@ class Session:
         if idle_ms and response.spec.conversation_id is not None and self._turn is None:
             # From response.done plus the length of its audio, whatever was played before (API reference).
             self._idle_due = self._now + (response.audio_ms + idle_ms) / 1000
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 _HANDLERS: dict[str, Callable[[Session, Event], None]] = {

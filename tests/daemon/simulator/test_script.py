@@ -139,6 +139,11 @@ def test_fault_is_read(table: str, fault: Fault) -> None:
             "[[fault]]\naction = 'close'\nat_s = 1\ncode = 99",
             "key 'code': expected a number from 1000 to 4999",
         ),
+        ("[[fault]]\naction = 'close'\nat_s = 1\ncode = 1006", "key 'code': 1006 cannot be sent"),
+        (
+            f"[[fault]]\naction = 'close'\nat_s = 1\nreason = '{'x' * 124}'",
+            "key 'reason': longer than 123 bytes",
+        ),
         ("[[fault]]\naction = 'refuse'\nstatus = 418", "418 is not one of 401, 403, 404, 429, 500, 503"),
         ("[[fault]]\naction = 'refuse'\nat_s = 1", "key 'at_s': unknown"),
         ("[[fault]]\naction = 'garbage'\nat_s = 1\nframes = ['nul']", "did you mean 'null'?"),

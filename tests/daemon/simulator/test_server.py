@@ -61,7 +61,7 @@ def test_upgrade_that_is_wrong_is_refused(path: str, headers: dict[str, str], st
                 await connect(url, additional_headers=headers)
             assert caught.value.response.status_code == status
             assert json.loads(caught.value.response.body)["error"]["message"]
-            assert (server.refused, server.connections) == ([status], [])
+            assert (list(server.refused), list(server.connections)) == ([status], [])
 
     asyncio.run(knock())
 
@@ -218,6 +218,22 @@ def test_fault_stall_stops_events_and_pongs_for_its_time(client: Connect) -> Non
     asyncio.run(talk())
 
 
+@pytest.mark.parametrize("fault", [{"action": "stall"}, {"action": "drip", "bytes_per_s": 1}])
+def test_server_stops_in_the_middle_of_a_fault(client: Connect, fault: dict[str, Any]) -> None:
+    script = faulty(seconds=3600.0, after="response.created", **fault)
+
+    async def talk() -> float:
+        async with SimulatorServer(script=script) as server:
+            user = await connect(f"{server.url}?model=m", additional_headers=KEY)
+            await user.send('{"type":"response.create"}')
+            while json.loads(await user.recv())["type"] != "response.created":
+                pass
+            begin = time.monotonic()
+        return time.monotonic() - begin
+
+    assert asyncio.run(talk()) < 4
+
+
 def test_fault_drip_slows_every_frame_down(client: Connect) -> None:
     script = faulty(action="drip", bytes_per_s=60_000, seconds=5, after="response.created")
 
@@ -245,7 +261,7 @@ def test_fault_refuse_answers_the_upgrade_and_then_lets_in(client: Connect, stat
                 assert "error" in json.loads(caught.value.response.body)
             async with client(server) as user:
                 await user.receive()
-            assert (server.attempts, server.refused) == (3, [status, status])
+            assert (server.attempts, list(server.refused)) == (3, [status, status])
 
     asyncio.run(knock())
 
@@ -270,6 +286,20 @@ def test_binary_and_broken_frames_do_not_end_the_connection(client: Connect) -> 
             assert {event["error"]["code"] for event in events[-1:]} == {"invalid_json"}
             await user.ask("hi")
             await user.until("response.done")
+
+    asyncio.run(talk())
+
+
+@pytest.mark.parametrize("text", ["\ud800", "ä€𝄞", '"\\\n"x'])
+def test_any_text_is_quoted_back(client: Connect, text: str) -> None:
+    async def talk() -> None:
+        async with (
+            SimulatorServer(script=Script(answers=(Answer(pace=0),))) as server,
+            client(server) as user,
+        ):
+            await user.ask(text)
+            done = (await user.until("response.done"))[-1]
+            assert done["response"]["output"][0]["content"][0]["transcript"] == f'You said: "{text}"'
 
     asyncio.run(talk())
 

@@ -135,7 +135,7 @@ def test_wrong_shape_is_refused(drive: Drive, event: dict[str, Any], code: str, 
     assert param is None or error["error"]["param"] == param
 
 
-@pytest.mark.parametrize("frame", ["{", "[]", "null", "7", b"\x00\x01", '"session.update"'])
+@pytest.mark.parametrize("frame", ["{", "[]", "null", "7", b"\x00", '"a"', "[" * 99_999, '{"type": NaN}'])
 def test_frame_that_is_no_object_is_refused(drive: Drive, frame: str | bytes) -> None:
     assert drive().send_raw(frame)[0]["error"]["code"] == "invalid_json"
 
@@ -301,6 +301,21 @@ def test_item_deleted_while_it_is_spoken_still_ends_its_response(drive: Drive) -
     events = box.wait(20)
     assert events[-1]["type"] == "response.done"
     assert "conversation.item.done" not in [event["type"] for event in events]
+
+
+def test_client_item_with_an_id_the_server_would_use_next_is_no_trouble(drive: Drive) -> None:
+    box = drive()
+    box.send_raw(json.dumps(message("user", id="item_000100000001")))
+    events = box.send("response.create") + box.wait(5)
+    assert events[-1]["response"]["status"] == "completed"
+    assert [item.id for item in box.session.conversation] == ["item_000100000001", "item_000100000002"]
+
+
+def test_long_text_is_quoted_in_part(drive: Drive) -> None:
+    box = drive(answers=(Answer(pace=0),))
+    box.say_text("x" * 100_000)
+    events = box.send("response.create") + box.wait(1)
+    assert len(events[-1]["response"]["output"][0]["content"][0]["transcript"]) < 250
 
 
 def test_retrieved_user_audio_is_what_was_sent(drive: Drive) -> None:
