@@ -17,6 +17,7 @@ from daemon.audio.playback import PlaybackRing
 from daemon.audio.voice import VoiceMeter
 from daemon.bridge import MicTap, SpeakerTap, call_soon
 from daemon.conductor import Conductor, Sound
+from daemon.config.schema import Config, Vad
 from daemon.control import ControlServer
 from daemon.events import Ask, Say, Stop
 from daemon.notices import Notice
@@ -24,6 +25,8 @@ from daemon.realtime.backoff import Backoff
 from daemon.realtime.link import RealtimeLink
 from daemon.realtime.protocol import ProtocolState, RealtimeProtocol
 from daemon.realtime.transports.port import Transport
+from hw import load
+from hw.errors import DeviceError, Fault
 from hw.ports import Button, Microphone, Speaker, VoiceDetector
 
 log = logging.getLogger("harkd")
@@ -55,8 +58,43 @@ class AppSettings:
     session: Mapping[str, Any]
     control_path: Path | None = None
     channel: int | None = 0
-    append_ms: int = 40
+    append_ms: int = 20
     ring_s: float = 120.0
+
+
+def open_devices(config: Config) -> Devices:
+    """The drivers that the configuration names; nothing is opened yet. Raises `hw.errors.DeviceError`."""
+    capture, playback, button = config.audio.capture, config.audio.playback, config.button
+    if capture.driver == "wavfile":
+        microphone = load.microphone("wavfile", path=capture.file, period_ms=capture.period_ms, loop=True)
+    else:
+        options = {name: getattr(capture, name) for name in ("device", "rate_hz", "channels", "period_ms")}
+        microphone = load.microphone(capture.driver, **options)
+    where = "path" if playback.driver == "wavfile" else "device"
+    target = playback.file if playback.driver == "wavfile" else playback.device
+    rate_hz, period_ms = playback.rate_hz, playback.period_ms
+    speaker = load.speaker(playback.driver, **{where: target}, rate_hz=rate_hz, period_ms=period_ms)
+    button_options = (
+        {"pin": button.pin, "active_high": button.active_high, "pull": button.pull}
+        if button.driver == "gpio"
+        else {}
+    )
+    pressed = None if button.driver == "none" else load.button(button.driver, **button_options)
+    return Devices(microphone, speaker, pressed, open_detector(config.vad))
+
+
+def open_detector(vad: Vad) -> VoiceDetector | None:
+    """The configured voice detector; the plain one, with a warning, where webrtcvad is not installed."""
+    if vad.driver == "none":
+        return None
+    if vad.driver == "webrtc":
+        try:
+            return load.voice_detector("webrtc", aggressiveness=vad.aggressiveness)
+        except DeviceError as error:
+            if error.fault is not Fault.LIBRARY_MISSING:
+                raise
+            log.warning("%s; using the energy detector, which takes any loud noise for speech", error)
+    return load.voice_detector("energy")
 
 
 class App:

@@ -33,6 +33,15 @@ log = logging.getLogger("harkd")
 SESSION_RATE_HZ = 24_000
 """The only PCM rate the Realtime API takes and gives."""
 
+CATCH_UP_BYTES = 64_000
+"""While a turn spoken offline goes up: so much may wait at the connection, half of what it takes at most."""
+
+BASE64_BYTES_PER_MS = 64
+"""24 kHz 16-bit mono in base64, without the JSON around it."""
+
+CATCH_UP_PAUSE_S = 0.02
+CATCH_UP_LIMIT_S = 15.0
+
 SAY_INSTRUCTIONS = "Speak exactly the following text, word for word, and nothing else:\n\n"
 
 
@@ -48,7 +57,7 @@ class Sound:
     mic_period_s: float
     speaker_rate_hz: int
     channel: int | None = 0
-    append_ms: int = 40
+    append_ms: int = 20
     ring_s: float = 120.0
 
 
@@ -80,14 +89,18 @@ class Conductor:
         self._inbox: deque[ev.Event] = deque()  # bounded by what one event can cause
         self._pumping = False
         self._period = b""  # the captured period being decided on
+        self._catching_up_since: float | None = None
+        self._catch_up_timer: asyncio.TimerHandle | None = None
+        self._commit_due = False  # the turn is complete, not all of it is up yet
         self._appended = False  # this turn has audio in the server's input buffer
         self._refusal: str | None = None
         self._overfull: str | None = None  # the response whose end did not fit the ring
         self._timer: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._catch_up_timer):
+            if timer is not None:
+                timer.cancel()
 
     # ---- events in ------------------------------------------------------------------
 
@@ -174,6 +187,8 @@ class Conductor:
         self._tell(notices.LinkChanged(event.status, event.detail))
 
     def _session_ready(self, event: rt.RealtimeModelSessionReadyEvent) -> None:
+        if self._uplink.has_batches:
+            self._catching_up_since = self._loop.time()
         self.step(ev.LinkReady())
         self._send_audio()
         self._tell(notices.LinkChanged("ready", ""))
@@ -243,6 +258,8 @@ class Conductor:
 
     def _interrupt(self, command: ev.Interrupt) -> None:
         now = self._loop.time()
+        if self._commit_due:  # what is cut was still on its way up
+            self._drop_turn()
         parts, pulled_frames = self._speaker.silence()
         self._downlink.reset()
         positions = [self._position(part.tag, part.heard_frames) for part in parts]
@@ -267,35 +284,70 @@ class Conductor:
         self._send_audio()
 
     def _send_audio(self) -> None:
-        if self.link.protocol.state is not ProtocolState.READY:
+        """Hand up what there is of the turn, and commit it when it is complete."""
+        if self.link.protocol.state is not ProtocolState.READY or self._catch_up_timer is not None:
             return
-        batches = self._uplink.batches()
+        batches = self._uplink.batches(self._most_batches())
         for batch in batches:
             self.link.protocol.append_audio(batch)
         if batches:
             self._appended = True
             self.link.flush()
             self.exchanges.appended(self._loop.time())
+        if self._uplink.has_batches:
+            self._catch_up_later()
+            return
+        self._catching_up_since = None
+        if self._commit_due:
+            self._commit()
+
+    def _most_batches(self) -> int | None:
+        """All of them, unless a turn spoken offline would swamp the connection."""
+        if self._catching_up_since is None:
+            return None
+        batch_bytes = self._sound.append_ms * BASE64_BYTES_PER_MS
+        return max(0, CATCH_UP_BYTES - self.link.queued_bytes) // batch_bytes
+
+    def _catch_up_later(self) -> None:
+        now = self._loop.time()
+        if self._catching_up_since is not None and now > self._catching_up_since + CATCH_UP_LIMIT_S:
+            self.link.give_up("the uplink is slower than real time")
+        else:
+            self._catch_up_timer = self._loop.call_later(CATCH_UP_PAUSE_S, self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._catch_up_timer = None
+        self._send_audio()
 
     def _commit_turn(self, command: ev.CommitTurn) -> None:
-        now = self._loop.time()
         self._uplink.finish()
+        self._commit_due = True
         self._send_audio()
+
+    def _commit(self) -> None:
+        now = self._loop.time()
+        self._commit_due = False
         self.link.protocol.commit_audio()
         self.link.protocol.request_response(now)
         self.link.flush()
         self.exchanges.committed(now)
 
-    def _clear_turn(self, command: ev.ClearTurn) -> None:
+    def _drop_turn(self) -> None:
+        """Forget the turn's audio, here and in the server's input buffer."""
+        self._commit_due = False
         self._uplink.discard()
         if self._appended and self.link.protocol.state is ProtocolState.READY:
             self.link.protocol.clear_audio()
             self.link.flush()
+
+    def _clear_turn(self, command: ev.ClearTurn) -> None:
+        self._drop_turn()
         log.info("turn cleared: %s", command.reason)
         self._end_exchange("cleared", command.reason)
 
     def _rewind_turn(self, command: ev.RewindTurn) -> None:
-        self._appended = False
+        self._appended = self._commit_due = False
+        self._catching_up_since = None
         self._uplink.rewind()
 
     def _forget_turn(self, command: ev.ForgetTurn) -> None:

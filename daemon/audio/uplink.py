@@ -83,18 +83,23 @@ class Uplink:
         self._forget_kept()
         self._open = False
 
-    def batches(self) -> list[bytes]:
-        """What may be sent now, in order, each `append_ms` long except the last of a turn; counts as sent
-        from here.
+    @property
+    def has_batches(self) -> bool:
+        """`batches` has something to hand out."""
+        return len(self._kept) > self._sent_batches
 
-        Call it only while the link is ready.
+    def batches(self, most: int | None = None) -> list[bytes]:
+        """What may be sent now, in order, at most `most` of them; counts as sent from here.
+
+        Each is `append_ms` long except the last of a turn. Call it only while the link is ready.
         """
-        ready = list(islice(self._kept, self._sent_batches, None))
-        if self._retaining:
-            self._sent_batches = len(self._kept)
-            self._sent_bytes = self._kept_bytes
-        else:
-            self._forget_kept()
+        end = len(self._kept) if most is None else min(len(self._kept), self._sent_batches + most)
+        ready = list(islice(self._kept, self._sent_batches, end))
+        self._sent_batches = end
+        self._sent_bytes += sum(map(len, ready))
+        if not self._retaining:
+            for _ in ready:
+                self._drop_oldest()
         return ready
 
     def rewind(self) -> None:

@@ -59,7 +59,7 @@ def figures(story: Story, evidence: Evidence) -> list[Figure]:
     appends = _times(evidence, "input_audio_buffer.append")
     commits = _times(evidence, "input_audio_buffer.commit")
     for number, (pressed, released) in enumerate(zip(story.pressed_at, story.released_at, strict=True), 1):
-        rows.append(Figure(f"press {number} -> first frame at the server", _after(pressed, appends), 30.0))
+        rows.append(Figure(f"press {number} -> first frame at the server", _after(pressed, appends), None))
         rows.append(Figure(f"release {number} -> commit at the server", _after(released, commits), 20.0))
     for exchange in story.exchanges:
         if exchange.committed_at is not None and exchange.first_audio_at is not None:

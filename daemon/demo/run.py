@@ -12,6 +12,7 @@ from typing import IO, Protocol
 
 from daemon.app import App, AppSettings, Devices
 from daemon.appliance import TalkSettings
+from daemon.config.schema import Session
 from daemon.control import request
 from daemon.demo.report import Evidence, figures, shortcomings, table
 from daemon.demo.stage import DemoError, Stage
@@ -20,6 +21,7 @@ from daemon.realtime.config import SessionConfig
 from daemon.realtime.transports.port import Transport
 from daemon.realtime.transports.recorded import RecordingTransport
 from daemon.realtime.transports.websocket import WebSocketTransport
+from daemon.settings import model_url
 from daemon.simulator import Script, SimulatorServer, load_script
 
 ALSA_VOICES = Path("/usr/share/sounds/alsa")
@@ -30,6 +32,9 @@ RATE_HZ = 24_000
 """The loudspeaker runs at the rate of the session, so that what was played can be compared byte for byte."""
 
 PERIOD_MS = 10
+PAUSE_S = 0.5
+"""Before the first press, as a person would; the pre-roll fills meanwhile."""
+
 LISTEN_S = 2.5
 """How much of the first answer is heard before it is cut."""
 
@@ -55,6 +60,10 @@ class DemoFiles:
         return self.out / "session.jsonl"
 
     @property
+    def script(self) -> Path:
+        return self.out / "script.toml"
+
+    @property
     def socket(self) -> Path:
         return self.out / "control.sock"
 
@@ -66,7 +75,7 @@ async def recorded_demo(devices: Devices, talker: Talker, files: DemoFiles, out:
     """
     stage = Stage(out, colour=out.isatty())
     async with AsyncExitStack() as stack:
-        simulator = await stack.enter_async_context(SimulatorServer(script=answers_script()))
+        simulator = await stack.enter_async_context(SimulatorServer(script=answers_script(files.script)))
         stage.line("simulator", simulator.url)
         await _start_box(stack, devices, simulator.url, files, stage)
         await _converse(stage, talker, files)
@@ -103,7 +112,9 @@ async def _start_box(
     clock = asyncio.get_running_loop().time
 
     def open_transport() -> Transport:
-        inner = WebSocketTransport(url, api_key=lambda: "simulator")
+        inner = WebSocketTransport(
+            model_url(Session(url=url)), api_key=lambda: "any"
+        )  # the simulator takes it
         return RecordingTransport(inner, recording.write, clock)
 
     settings = AppSettings(TalkSettings(), SessionConfig().payload(), files.socket)
@@ -125,6 +136,7 @@ async def _start_box(
 
 async def _converse(stage: Stage, talker: Talker, files: DemoFiles) -> None:
     await stage.until(Phase.IDLE)
+    await asyncio.sleep(PAUSE_S)
     await _ask(stage, talker, files)
     await stage.until(Phase.SPEAKING)
     await asyncio.sleep(LISTEN_S)
@@ -151,8 +163,11 @@ async def _command(files: DemoFiles, command: str) -> None:
         raise DemoError(f"{command}: {answer['error']}")
 
 
-def answers_script() -> Script:
-    """Two answers spoken by a human voice, if the machine has the recordings; else the simulator's own."""
+def answers_script(path: Path) -> Script:
+    """Two answers spoken by a human voice, if the machine has the recordings; else the simulator's own.
+
+    The script is left at `path`, as an example of one.
+    """
     if not all((ALSA_VOICES / f"{name}.wav").exists() for name in FIRST_ANSWER + SECOND_ANSWER):
         return Script()
     entries = []
@@ -160,7 +175,8 @@ def answers_script() -> Script:
         words = " ".join(f"{name.replace('_', ' ').capitalize()}." for name in names)
         voices = [str(ALSA_VOICES / f"{name}.wav") for name in names]
         entries.append(f"[[answer]]\ntext = {json.dumps(words)}\nwav = {json.dumps(voices)}\n")
-    return load_script("\n".join(entries))
+    path.write_text("\n".join(entries), encoding="utf-8")
+    return load_script(path)
 
 
 def _read_wav(path: Path) -> tuple[bytes, int]:

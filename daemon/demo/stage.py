@@ -10,6 +10,7 @@ from daemon.demo.report import Story
 from daemon.events import Phase
 
 STEP_LIMIT_S = 20.0
+SENTENCE_ENDS = (".", "?", "!", "…")
 
 MARKS = {
     Phase.OFFLINE: ("x", "31"),
@@ -37,7 +38,8 @@ class Stage:
         self._started_at = self._loop.time()
         self._phase = Phase.OFFLINE
         self._changed = asyncio.Event()
-        self._answering = ""  # the response whose words the open line holds
+        self._words = ""  # of the answer, not yet shown
+        self._trouble = ""
 
     def on_notice(self, notice: notices.Notice) -> None:
         match notice:
@@ -47,36 +49,38 @@ class Stage:
                 self.line(phase.value, "", phase)
             case notices.UserSaid(text):
                 self.line("you said", text)
-            case notices.AnswerText(response_id, delta):
-                if response_id != self._answering:
-                    self.line("answer", end="")
-                    self._answering = response_id
-                self._write(delta)
+            case notices.AnswerText(_, delta):
+                self._words += delta
+                if delta.rstrip().endswith(SENTENCE_ENDS):
+                    self._print_words()
             case notices.Interrupted():
                 self.story.cuts.append(notice)
+                self._print_words()
                 self.line("cut", "the answer ends here")
             case notices.ExchangeEnded(exchange):
+                self._print_words()
                 self.story.exchanges.append(exchange)
             case notices.Refused(reason):
                 self.line("refused", reason)
             case notices.LinkChanged("disconnected", detail):
+                self._trouble = f": {detail}"
                 self.line("link lost", detail)
             case _:
                 pass
 
-    def line(self, what: str, text: str = "", phase: Phase | None = None, end: str = "\n") -> None:
-        """Begin a line: seconds, what it is about, and the words."""
-        if self._answering:
-            self._write("\n")
-            self._answering = ""
+    def _print_words(self) -> None:
+        """The answer's words so far, generated ahead of the sound, a sentence a line."""
+        if self._words.strip():
+            self.line("answer", self._words.strip())
+        self._words = ""
+
+    def line(self, what: str, text: str = "", phase: Phase | None = None) -> None:
+        """One line: seconds, what it is about, and the words."""
         mark, colour = MARKS[phase] if phase else (" ", "")
         label = f"{mark} {what:<10}"
         if self._colour and colour:
             label = f"\x1b[{colour}m{label}\x1b[0m"
-        self._write(f"{self._loop.time() - self._started_at:6.2f}  {label} {text}{end}")
-
-    def _write(self, text: str) -> None:
-        self._out.write(text)
+        self._out.write(f"{self._loop.time() - self._started_at:6.2f}  {label} {text}".rstrip() + "\n")
         self._out.flush()
 
     async def until(self, *phases: Phase) -> None:
@@ -88,4 +92,6 @@ class Stage:
                     await self._changed.wait()
         except TimeoutError:
             wanted = " or ".join(phase.value for phase in phases)
-            raise DemoError(f"still {self._phase.value} after {STEP_LIMIT_S:.0f} s, not {wanted}") from None
+            raise DemoError(
+                f"still {self._phase.value} after {STEP_LIMIT_S:.0f} s, not {wanted}{self._trouble}"
+            ) from None

@@ -101,8 +101,8 @@ class Conversation:
 
     def _apply(self, cut: Cut) -> None:
         known = self.audio.get(cut.key)
-        if known is None or known.cut:
-            self.history.truncate(cut.key.item_id, cut.audio_end_ms)
+        if known is None or known.cut_ms is not None:
+            self.history.truncate(cut.key.item_id, cut.key.content_index, cut.audio_end_ms)
         if cut.tell_server:
             self._tell_cut(cut)
 
@@ -184,7 +184,7 @@ class Conversation:
         self._emit(out.RealtimeModelItemDeletedEvent(event.item_id))
 
     def _item_truncated(self, event: ev.ItemTruncated) -> None:
-        if self.history.truncate(event.item_id, event.audio_end_ms):
+        if self.history.truncate(event.item_id, event.content_index, event.audio_end_ms):
             self._emit(out.RealtimeModelItemUpdatedEvent(event.item_id, added=False))
 
     # --- the user ---------------------------------------------------------------------------------

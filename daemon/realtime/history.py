@@ -51,6 +51,7 @@ class _Entry:
     arguments: str | None = None
     output: str | None = None
     truncated_ms: int | None = None
+    truncated_part: int = 0
     after: str | None = None
     parts: dict[int, str] = field(default_factory=dict)
 
@@ -127,14 +128,20 @@ class History:
             _store(parts, content_index, text)
         return item_id in self._entries
 
-    def truncate(self, item_id: str, audio_end_ms: int) -> bool:
-        """Mark the item as cut off after `audio_end_ms` of the part that was playing; its text stays as it
-        is from now on. The first mark counts: later parts of the item are cut at 0. True if the item is
-        known."""
+    def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> bool:
+        """Mark the item as cut off after `audio_end_ms` of this part; its text stays as it is from now on.
+
+        The part marked first is the one that was playing: a later mark counts if it is further back in that
+        part. True if the item is known.
+        """
         entry = self._entries.get(item_id)
-        if entry is not None and entry.truncated_ms is None:
-            entry.truncated_ms = audio_end_ms
-        return entry is not None
+        if entry is None:
+            return False
+        if entry.truncated_ms is None:
+            entry.truncated_ms, entry.truncated_part = audio_end_ms, content_index
+        elif content_index == entry.truncated_part:
+            entry.truncated_ms = min(entry.truncated_ms, audio_end_ms)
+        return True
 
     def delete(self, item_id: str) -> bool:
         """True if the item was known."""

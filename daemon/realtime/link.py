@@ -91,6 +91,15 @@ class RealtimeLink:
         """End the back-off, if one is running: somebody is waiting."""
         self._hurry.set()
 
+    @property
+    def queued_bytes(self) -> int:
+        """What was given to the connection and has not left it; 0 without one."""
+        return 0 if self._transport is None else self._transport.queued_bytes
+
+    def give_up(self, reason: str) -> None:
+        """The owner finds the connection too slow to be of use: open another one."""
+        self._break(UplinkCongested(reason))
+
     def flush(self) -> None:
         """Send what the protocol wants sent and tell the owner what it has to tell, until both are done."""
         if self._flushing:
@@ -120,7 +129,11 @@ class RealtimeLink:
             if isinstance(event, RealtimeModelSessionReadyEvent):
                 self._backoff.succeeded()
             elif isinstance(event, RealtimeModelSessionRefusedEvent):
-                self._break(SessionRefused(event.message))
+                # A server that does not answer is in trouble; one that refuses will do so again.
+                error = (
+                    SessionRefused(event.message) if event.answered else TransportClosed(1006, event.message)
+                )
+                self._break(error)
             self._on_event(event)
         return bool(events)
 

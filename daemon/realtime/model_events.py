@@ -33,9 +33,10 @@ class RealtimeModelSessionReadyEvent:
 
 @dataclass(frozen=True, slots=True)
 class RealtimeModelSessionRefusedEvent:
-    """The server refused our session configuration, or did not confirm it in time."""
+    """The server refused our session configuration, or did not answer it in time (`answered` is False)."""
 
     message: str
+    answered: bool = True
     type: ClassVar[str] = "session_refused"
 
 

@@ -98,8 +98,8 @@ class RealtimeProtocol:
         self._slot = ResponseSlot()
         self._beside.clear()
         self._held.clear()
-        self._commit_id = None
-        self._commit_gated = False
+        if self._commit_id is not None:  # the audio it committed is gone, there is nothing to answer
+            self._commit_id, self._commit_gated = None, True
         self._conversation.connection_lost()
 
     def receive(self, frame: str | bytes, now: float) -> None:
@@ -242,8 +242,6 @@ class RealtimeProtocol:
         speaking = self._conversation.audio.speaking_responses()
         if halt.cancel:
             self._send_cancel(halt.response_id)
-            if halt.response_id is not None:
-                self._conversation.audio.stale.add(halt.response_id)
         beside = [response_id for response_id in self._beside.values() if response_id in speaking]
         for response_id in beside:
             self._send_cancel(response_id)
@@ -290,7 +288,7 @@ class RealtimeProtocol:
 
     def _session_refused(self, first: bool, message: str, error: ev.ServerError | None = None) -> None:
         if first:
-            self._emit(out.RealtimeModelSessionRefusedEvent(message))
+            self._emit(out.RealtimeModelSessionRefusedEvent(message, answered=error is not None))
         elif error is not None:
             self._emit_error(error)
         else:
@@ -352,6 +350,7 @@ class RealtimeProtocol:
             self._slot.heard_of(response_id, now)
 
     def _begin_turn(self, response_id: str, now: float) -> None:
+        self._conversation.audio.begin(response_id)
         if self._slot.created(response_id, now):
             self._conversation.audio.stale.add(response_id)
             self._send_cancel(response_id)
@@ -367,6 +366,7 @@ class RealtimeProtocol:
                 return
         news, response_id = self._slot.done(event.response_id)
         if response_id is not None:
+            self._conversation.audio.begin(response_id)
             self._conversation.audio.finish_response(response_id)
         if news and response_id not in self._conversation.audio.out_of_band:
             self._end_turn(response_id, event.status, event.detail, event.usage)

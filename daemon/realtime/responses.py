@@ -30,7 +30,7 @@ MAX_PENDING = 32
 """Requests waiting for the slot; the newest is refused. Only requests with a body of their own can pile
 up."""
 
-MAX_NAMED = 8
+MAX_NAMED = 64
 """Requests remembered after sending, for errors that name them: when the server's own response comes and goes
 while ours is still on its way, we cannot know that it was not the answer, and send the next."""
 

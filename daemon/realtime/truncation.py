@@ -41,13 +41,13 @@ class PartKey(NamedTuple):
 
 @dataclass(slots=True)
 class ReceivedPart:
-    """One audio part as far as it arrived; `finished` once its generation is over, `cut` once it was
-    interrupted."""
+    """One audio part as far as it arrived; `finished` once its generation is over; `cut_ms` is where the
+    server was told to end it."""
 
     response_id: str
     received_bytes: int = 0
     finished: bool = False
-    cut: bool = False
+    cut_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,16 @@ class AudioLedger:
     def __init__(self) -> None:
         self.stale: RecentSet[str] = RecentSet(MAX_STALE)
         self.out_of_band: RecentSet[str] = RecentSet(MAX_STALE)
+        self._seen: RecentSet[str] = RecentSet(MAX_STALE)  # current ones, ended or not
         self._parts: dict[PartKey, ReceivedPart] = {}
-        self._interrupted: RecentSet[PartKey] = RecentSet(MAX_PARTS)
+        self._ends_ms: dict[PartKey, int] = {}  # where interruptions have ended parts so far
 
     def get(self, key: PartKey) -> ReceivedPart | None:
         return self._parts.get(key)
+
+    def begin(self, response_id: str) -> None:
+        """A response runs, or has run: whatever still comes of it is over with the next interruption."""
+        self._seen.add(response_id)
 
     def receive(self, key: PartKey, response_id: str, n_bytes: int) -> None:
         """Note audio of a response that is still current."""
@@ -86,10 +91,10 @@ class AudioLedger:
         if not n_bytes or response_id in self.out_of_band:
             return None
         part = self._part(key, response_id)
-        if part.cut:
+        if part.cut_ms is not None:
             return None
-        part.cut = True
-        return Cut(key, received_ms(part.received_bytes), tell_server=True)
+        part.cut_ms = received_ms(part.received_bytes)
+        return Cut(key, part.cut_ms, tell_server=True)
 
     def finish(self, key: PartKey) -> None:
         """This part will not grow any more."""
@@ -109,25 +114,28 @@ class AudioLedger:
         return [response_id for response_id in ids if response_id not in self.stale]
 
     def interrupt(self, heard: Iterable[tuple[PartKey, float]]) -> list[Cut]:
-        """Cut each part at its heard position (ms), the one playing first; parts interrupted before are left
-        out.
+        """Cut each part at its heard position (ms), the one playing first. Left out is what an earlier
+        interruption has ended there or before: only a position further back is news.
 
-        Every response that was speaking is stale afterwards, and so is every response of a part in `heard`.
+        Every response seen so far is stale afterwards, except silent ones out of band.
         """
         cuts = []
         for key, heard_ms in heard:
-            if key not in self._interrupted:
-                self._interrupted.add(key)
-                cuts.append(self._cut(key, heard_ms))
-        for response_id in self.speaking_responses():
+            cut = self._cut(key, heard_ms)
+            if key not in self._ends_ms or cut.audio_end_ms < self._ends_ms[key]:
+                self._note_end(cut)
+                cuts.append(cut)
+        for response_id in (*self._seen, *self.speaking_responses()):
             self.stale.add(response_id)
+        self._seen.clear()
         return cuts
 
     def clear(self) -> None:
         self.stale.clear()
         self.out_of_band.clear()
+        self._seen.clear()
         self._parts.clear()
-        self._interrupted.clear()
+        self._ends_ms.clear()
 
     def _cut(self, key: PartKey, heard_ms: float) -> Cut:
         part = self._parts.get(key)
@@ -135,9 +143,16 @@ class AudioLedger:
             return Cut(key, max(0, int(heard_ms)), tell_server=False)
         self.stale.add(part.response_id)
         end_ms = audio_end_ms(heard_ms, part.received_bytes)
-        told = part.cut or part.response_id in self.out_of_band
-        part.cut = part.cut or cut_needed(heard_ms, part.received_bytes, part.finished)
-        return Cut(key, end_ms, tell_server=part.cut and not told)
+        further_back = part.cut_ms is None or end_ms < part.cut_ms
+        needed = further_back and cut_needed(heard_ms, part.received_bytes, part.finished)
+        if needed:
+            part.cut_ms = end_ms
+        return Cut(key, end_ms, tell_server=needed and part.response_id not in self.out_of_band)
+
+    def _note_end(self, cut: Cut) -> None:
+        self._ends_ms[cut.key] = cut.audio_end_ms
+        if len(self._ends_ms) > MAX_PARTS:
+            del self._ends_ms[next(iter(self._ends_ms))]
 
     def _part(self, key: PartKey, response_id: str) -> ReceivedPart:
         part = self._parts.get(key)

@@ -6,7 +6,8 @@ PortAudio lists devices when its first user in the process arrives and keeps tha
 gone: a device plugged in later is found once every stream here has been stopped.
 
 A wedged device (no callbacks, yet `running`) makes `stop` hang; there is no cure within the process. Whoever
-watches the age of the last period must end the process instead of calling `stop`.
+watches the age of the last period must end the process instead of calling `stop`. A device that goes before
+its first period is such a one: PortAudio 19.6 then waits for frames in an endless loop.
 """
 
 from __future__ import annotations

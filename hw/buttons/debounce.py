@@ -6,8 +6,8 @@ from __future__ import annotations
 class Debouncer:
     """Reports the first edge at once, then lets the contact chatter for `quiet_s` and looks again.
 
-    Every change is answered with the level to report, or None. At `next_deadline()` (after a reported edge, and
-    every `recheck_s` while pressed) the level must be read and given to `settle`: so neither a release
+    Every change is answered with the level to report, or None. At `next_deadline()` (after a reported edge,
+    then every `recheck_s` while pressed) the level must be read and given to `settle`: so neither a release
     within the quiet time nor one whose edge the kernel dropped is lost.
 
     8 ms is longer than good contacts chatter (1 to 5 ms) and shorter than any finger.

@@ -32,7 +32,7 @@ class GpioButton:
         self._name = f"GPIO {pin}"
         self._active_high = active_high
         self._pull = pull
-        self._device: gpiozero.Button | None = None
+        self._device: gpiozero.InputDevice | None = None
         self._on_edge: OnEdge | None = None
         self._debouncer = Debouncer(pressed=False)
         # One edge at a time, from gpiozero's thread or ours; re-entered when `on_edge` calls `stop`.
@@ -45,10 +45,11 @@ class GpioButton:
         with self._edges:
             self._device = device
             self._on_edge = guarded_on_edge(on_edge, self._name)
-            self._debouncer = Debouncer(pressed=bool(device.is_pressed))
+            self._debouncer = Debouncer(pressed=bool(device.is_active))
             self._debouncer.begin(time.monotonic())
-        device.when_pressed = lambda: self._edge(device, True)
-        device.when_released = lambda: self._edge(device, False)
+        device.pin.bounce = None
+        device.pin.edges = "both"
+        device.pin.when_changed = self._changed
         name = f"button-{self._pin}"
         threading.Thread(target=self._watch, args=(device,), name=name, daemon=True).start()
 
@@ -63,14 +64,16 @@ class GpioButton:
 
     def is_pressed(self) -> bool:
         with self._edges:
-            return self._device is not None and bool(self._device.is_pressed)
+            return self._device is not None and bool(self._device.is_active)
 
-    def _open(self) -> gpiozero.Button:
+    def _open(self) -> gpiozero.InputDevice:
         gpiozero = _library()
         pull_up = None if not self._pull else not self._active_high
         active_state = self._active_high if not self._pull else None
         try:
-            return gpiozero.Button(self._pin, pull_up=pull_up, active_state=active_state)
+            # Not its Button: the hold thread makes closing wait for a second while the button is down. Nor
+            # its DigitalInputDevice: after a release whose edge was lost it keeps the next press to itself.
+            return gpiozero.InputDevice(self._pin, pull_up=pull_up, active_state=active_state)
         except gpiozero.BadPinFactory as error:
             remedy = "On a Raspberry Pi: sudo apt install python3-lgpio; elsewhere use another button driver."
             raise DeviceError(Fault.UNSUPPORTED, self._name, f"no GPIO here ({error})", remedy) from error
@@ -84,19 +87,19 @@ class GpioButton:
             remedy = "Try pull = false, or another pin."
             raise DeviceError(Fault.UNSUPPORTED, self._name, str(error), remedy) from error
 
-    def _edge(self, device: gpiozero.Button, pressed: bool) -> None:
+    def _changed(self, ticks: float, level: int) -> None:
         with self._edges:
-            if device is self._device:
-                self._report(self._debouncer.edge(pressed, time.monotonic()))
+            if self._device is not None:
+                self._report(self._debouncer.edge(bool(level) == self._active_high, time.monotonic()))
                 self._edges.notify_all()
 
-    def _watch(self, device: gpiozero.Button) -> None:
+    def _watch(self, device: gpiozero.InputDevice) -> None:
         with self._edges:
             while device is self._device:
                 deadline = self._debouncer.next_deadline()
                 self._edges.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
                 if device is self._device and deadline is not None:
-                    self._report(self._debouncer.settle(bool(device.is_pressed), time.monotonic()))
+                    self._report(self._debouncer.settle(bool(device.is_active), time.monotonic()))
 
     def _report(self, edge: bool | None) -> None:
         if edge is not None and self._on_edge is not None:

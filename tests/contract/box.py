@@ -12,7 +12,7 @@ from typing import Any
 from daemon.app import App, AppSettings, Devices
 from daemon.appliance import TalkSettings
 from daemon.notices import Notice
-from daemon.realtime.transports.port import TransportClosed
+from daemon.realtime.transports.port import TransportClosed, UplinkCongested
 from hw.fakes import FakeButton, FakeMicrophone, FakeSpeaker
 
 RATE_HZ = 24_000
@@ -31,14 +31,28 @@ class Server:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.inbox: asyncio.Queue[str | Exception] = asyncio.Queue()
-        self.queued_bytes = 0
+        self.bytes_per_s: float | None = None  # how fast the uplink is; None for at once
+        self.bound_bytes = 128_000
+        self._queued = 0.0
+        self._drained_at = asyncio.get_running_loop().time()
         self.configure = True
         self._ids = itertools.count(1)
 
     async def connect(self) -> None:
         pass
 
+    @property
+    def queued_bytes(self) -> int:
+        now = asyncio.get_running_loop().time()
+        left = self._queued - (now - self._drained_at) * (self.bytes_per_s or 0)
+        self._queued = max(0.0, left) if self.bytes_per_s else 0.0
+        self._drained_at = now
+        return round(self._queued)
+
     def send(self, text: str) -> None:
+        if self.queued_bytes + len(text) > self.bound_bytes:
+            raise UplinkCongested("more waits than the bound")
+        self._queued += len(text)
         event = json.loads(text)
         self.events.append(event)
         if event["type"] == "session.update" and self.configure:

@@ -130,8 +130,9 @@ def test_ninth_client_is_turned_away_until_one_leaves(path: Path) -> None:
             (turned_away,) = await exchange(path, b"")
             assert turned_away == {"ok": False, "error": "8 clients are connected already"}
             clients[0][1].close()
-            await asyncio.sleep(0.01)
-            assert await exchange(path, b'{"command":"a"}\n') == [{"ok": True, "echo": "a"}]
+            async with asyncio.timeout(5):
+                while await exchange(path, b'{"command":"a"}\n') != [{"ok": True, "echo": "a"}]:
+                    pass
             for _, writer in clients:
                 writer.close()
 
@@ -157,7 +158,7 @@ def test_client_that_reads_no_answers_is_dropped(path: Path) -> None:
             async with asyncio.timeout(5):
                 while True:
                     writer.write(b'{"command":"' + b"a" * 60_000 + b'"}\n')
-                    await asyncio.sleep(0.001)
+                    await asyncio.sleep(0)
                     if not server._clients:
                         break
             writer.close()
@@ -167,10 +168,18 @@ def test_client_that_reads_no_answers_is_dropped(path: Path) -> None:
 
 def test_stop_drops_clients_in_the_middle_of_a_command_and_removes_the_socket(path: Path) -> None:
     async def run() -> None:
-        async with started(path):
-            reader, writer = await asyncio.open_unix_connection(str(path))
-            writer.write(b'{"command":"hang"}\n')
-            await asyncio.sleep(0.01)
+        begun = asyncio.Event()
+
+        async def hang(command: Mapping[str, Any]) -> dict[str, Any]:
+            begun.set()
+            return await echo(command)
+
+        server = ControlServer(path, hang)
+        await server.start()
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        writer.write(b'{"command":"hang"}\n')
+        await begun.wait()
+        await server.stop()
         assert await reader.read() == b""
         writer.close()
         assert asyncio.all_tasks() == {asyncio.current_task()}

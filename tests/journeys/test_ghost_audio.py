@@ -37,9 +37,7 @@ def level(response: int) -> int:
 
 async def live_through(steps: list[tuple[object, ...]]) -> None:
     async with Box() as box:
-        cuts: list[
-            tuple[int, set[int]]
-        ] = []  # played frames at the cut, responses that must stay silent after it
+        cuts: list[tuple[int, set[int]]] = []  # frames played at the cut, responses silent from there on
         begun: set[int] = set()
 
         def note_cut() -> None:
@@ -60,6 +58,7 @@ async def live_through(steps: list[tuple[object, ...]]) -> None:
                     await box.live(periods)
                 case ("turn", int(periods)):
                     await box.settle()
+                    await box.release()
                     note_cut()
                     await box.ask_aloud(periods)
                 case ("press",):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from box import PERIOD_FRAMES, RATE_HZ, Box, voice
+from box import PERIOD_FRAMES, RATE_HZ, Box, Server, voice
 from virtual_loop import run_virtual
 
 from daemon import notices
@@ -210,6 +210,57 @@ async def test_turn_spoken_while_the_link_is_lost_is_sent_whole_afterwards() -> 
 
 
 @virtual
+async def test_long_turn_spoken_offline_does_not_swamp_the_new_connection() -> None:
+    async with Box() as box:
+        slow = Server()
+        slow.bytes_per_s = 200_000  # three times real time
+        slow.configure = False  # the server takes its time
+        box.next_server = [slow]
+        spoken = voice(1000 * PERIOD_FRAMES)
+        await box.press()
+        await box.live(5, spoken[: 5 * PERIOD_FRAMES * 2])
+        box.server.lose()
+        await box.live(890, spoken[5 * PERIOD_FRAMES * 2 :])
+        slow.say("session.updated", session={"type": "realtime"})
+        await box.live(5)
+        await box.release()
+        await box.live(400)
+        assert len(box.servers) == 2
+        assert slow.appended()[: 895 * PERIOD_FRAMES * 2] == spoken[: 895 * PERIOD_FRAMES * 2]
+        assert slow.types() == ["session.update", "append", "commit", "response.create"]
+
+
+@virtual
+async def test_uplink_slower_than_real_time_counts_as_lost() -> None:
+    async with Box() as box:
+        box.server.bytes_per_s = 20_000
+        await box.press()
+        await box.live(500, voice(500 * PERIOD_FRAMES))
+        assert len(box.servers) == 2
+        assert "more waits than the bound" in " ".join(box.app.status()["last_errors"])
+
+
+@virtual
+async def test_stop_while_a_turn_is_still_going_up_takes_it_back() -> None:
+    async with Box() as box:
+        slow = Server()
+        slow.bytes_per_s = 30_000
+        slow.configure = False
+        box.next_server = [slow]
+        await box.press()
+        await box.live(2)
+        box.server.lose()
+        await box.live(500, voice(500 * PERIOD_FRAMES))
+        await box.release()
+        await box.live(10)
+        slow.say("session.updated", session={"type": "realtime"})
+        await box.live(10)
+        assert await box.app.handle_request({"command": "stop"}) == {"ok": True}
+        await box.live(100)
+        assert slow.types() == ["session.update", "append", "clear"]
+
+
+@virtual
 async def test_question_whose_answer_never_began_is_asked_again_on_the_next_connection() -> None:
     async with Box() as box:
         await box.ask_aloud()
@@ -293,7 +344,7 @@ async def test_status_tells_what_the_box_does() -> None:
         assert status["microphone"]["last_period_ms"] == 0
         await box.live(120)
         assert box.app.status()["exchanges"] == [
-            "exchange 1: press to first frame 40 ms, release to commit 10 ms, "
+            "exchange 1: press to first frame 20 ms, release to commit 10 ms, "
             "commit to first audio 10 ms, heard"
         ]
 

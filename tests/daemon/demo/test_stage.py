@@ -31,16 +31,23 @@ def test_lines_carry_time_sign_and_words() -> None:
         stage.on_notice(notices.PhaseChanged(Phase.LISTENING))
         stage.on_notice(notices.UserSaid("front center"))
 
-    assert on_stage(act) == "  1.50  < listening  \n  1.50    you said   front center\n"
+    assert on_stage(act) == "  1.50  < listening\n  1.50    you said   front center\n"
 
 
-def test_answer_grows_on_one_line_until_something_else_happens() -> None:
+def test_answer_is_shown_a_sentence_a_line_whatever_happens_in_between() -> None:
     async def act(stage: Stage) -> None:
         stage.on_notice(notices.AnswerText("r1", "Front "))
+        stage.on_notice(notices.PhaseChanged(Phase.SPEAKING))
         stage.on_notice(notices.AnswerText("r1", "left."))
-        stage.on_notice(notices.PhaseChanged(Phase.IDLE))
+        stage.on_notice(notices.AnswerText("r1", " Rear"))
+        stage.on_notice(notices.Interrupted(0.0, 0, ()))
 
-    assert on_stage(act) == "  0.00    answer     Front left.\n  0.00  - idle       \n"
+    assert [line[10:] for line in on_stage(act).splitlines()] == [
+        "speaking",
+        "answer     Front left.",
+        "answer     Rear",
+        "cut        the answer ends here",
+    ]
 
 
 def test_colours_only_where_wanted() -> None:
@@ -64,7 +71,8 @@ def test_until_waits_for_the_phase() -> None:
 
 def test_until_gives_up_with_a_sentence() -> None:
     async def act(stage: Stage) -> None:
-        with pytest.raises(DemoError, match="still offline after 20 s, not idle"):
+        stage.on_notice(notices.LinkChanged("disconnected", "no route"))
+        with pytest.raises(DemoError, match="still offline after 20 s, not idle: no route"):
             await stage.until(Phase.IDLE)
 
     on_stage(act)

@@ -100,14 +100,23 @@ def test_words_without_an_item_are_bounded() -> None:
 def test_a_truncated_item_keeps_its_words_and_takes_no_more() -> None:
     history = History()
     history.put(message("a", "once upon"))
-    assert history.truncate("a", 700) is True
+    assert history.truncate("a", 0, 700) is True
     history.add_text("a", 0, " a time")
     history.set_text("a", 0, "once upon a time")
     history.put(message("a", "once upon a time", status="incomplete"))
-    history.truncate("a", 0)
+    history.truncate("a", 1, 0)
+    history.truncate("a", 0, 900)
     assert history.get("a") == HistoryItem(
         "a", "message", "assistant", "once upon", "incomplete", truncated_ms=700
     )
+
+
+def test_a_mark_further_back_in_the_same_part_counts() -> None:
+    history = History()
+    history.put(message("a"))
+    history.truncate("a", 0, 700)
+    history.truncate("a", 0, 300)
+    assert history.get("a").truncated_ms == 300  # type: ignore[union-attr]
 
 
 def test_deleted_items_are_gone_and_unknown_ones_no_error() -> None:
@@ -115,7 +124,7 @@ def test_deleted_items_are_gone_and_unknown_ones_no_error() -> None:
     history.put(message("a"))
     assert history.delete("a") is True
     assert history.delete("a") is False
-    assert history.truncate("a", 1) is False
+    assert history.truncate("a", 0, 1) is False
     assert (len(history), "a" in history, history.get("a")) == (0, False, None)
 
 

@@ -116,6 +116,24 @@ def test_a_commit_before_ready_ends_its_turn_at_once() -> None:
     assert talk.sent() == ["update"]
 
 
+def test_a_commit_that_went_down_with_its_link_is_not_answered_on_the_next() -> None:
+    talk = Talk().commit().lose().connect()
+    talk.sent(), talk.told()
+    assert (talk.ask().sent(), talk.told()) == ([], ["turn_ended None lost"])
+    assert talk.commit().ask().sent() == ["commit", "create"]
+
+
+def test_what_is_held_or_not_yet_sent_goes_down_with_the_link() -> None:
+    talk = Talk(ready=False)
+    talk.protocol.connection_made(talk.now)
+    talk.say().lose()
+    assert (talk.sent(), talk.told()) == ([], ["turn_ended None lost"])
+    talk.connect()
+    talk.say().lose()
+    assert talk.sent() == []
+    assert talk.connect().sent() == ["update"]
+
+
 def test_what_is_held_is_bounded() -> None:
     talk = Talk(ready=False)
     for _ in range(module.MAX_HELD + 2):
@@ -419,6 +437,14 @@ def test_what_waits_for_the_session_is_forgotten_by_an_interruption() -> None:
     assert talk.sent() == ["update", "item message"]
 
 
+def test_a_response_displaced_by_another_or_already_over_is_mute_too() -> None:
+    talk = Talk().created("r0").done("r0").created("r1").created("r2").interrupt()
+    talk.sent(), talk.told()
+    talk.audio("r0", "a", 20).audio("r1", "b", 20).audio("r2", "c", 20)
+    assert talk.told() == []
+    assert talk.sent() == ["truncate a 0", "truncate b 0", "truncate c 0"]
+
+
 def test_out_of_band_audio_is_cancelled_and_mute_but_never_cut_at_the_server() -> None:
     talk = Talk().ask(BESIDE).created("x", metadata={"harkd_request": "create_2"}).audio("x", "a", 1000)
     talk.sent(), talk.told()
@@ -616,6 +642,16 @@ def test_content_we_do_not_use_keeps_its_response_alive() -> None:
     talk.server("response.function_call_arguments.delta", response_id="r1", delta="{").wait(20.0)
     talk.server("response.mcp_call.in_progress", item_id="m").wait(20.0)
     assert talk.told() == ["turn_started r1"]
+
+
+def test_ids_of_an_earlier_connection_mean_nothing_on_the_next() -> None:
+    talk = Talk()
+    for _ in range(2):
+        talk.connect().created("r1").audio("r1", "a", 1000)
+        talk.server("response.output_item.done", response_id="r1", item=CALL).sent()
+        assert talk.told()[-1] == "function_call lamp c"
+        assert talk.interrupt(("a", 250)).sent() == ["cancel r1", "truncate a 250"]
+        assert talk.told() == ["audio_interrupted a 250"]
 
 
 def test_a_reconnect_starts_from_nothing_but_history_and_configuration() -> None:

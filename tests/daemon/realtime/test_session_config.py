@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from openai.types.realtime import SessionUpdateEvent
+from realtime_oracle import client_event_problems
 
 from daemon.realtime.config import ABSENT, SessionConfig, SessionConfigError
 
@@ -21,7 +21,7 @@ LAMP = {"type": "function", "name": "lamp", "description": "", "parameters": {"t
 
 def payload(**settings: Any) -> dict[str, Any]:
     session = SessionConfig(**settings).payload()
-    SessionUpdateEvent.model_validate({"type": "session.update", "session": session})
+    assert client_event_problems({"type": "session.update", "session": session}) == []
     return session
 
 

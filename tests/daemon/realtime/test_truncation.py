@@ -74,6 +74,22 @@ def test_a_second_interruption_cuts_nothing() -> None:
     assert ledger.interrupt([(A, 250)]) == []
 
 
+def test_an_interruption_further_back_cuts_again() -> None:
+    ledger = speaking((A, "r"))
+    ledger.interrupt([(A, 800)])
+    assert ledger.interrupt([(A, 900)]) == []
+    assert ledger.interrupt([(A, 250)]) == [Cut(A, 250, True)]
+    assert ledger.interrupt([(A, 250)]) == []
+
+
+def test_a_part_cut_by_late_audio_is_cut_again_further_back_only() -> None:
+    ledger = speaking((A, "r"), (B, "r"))
+    ledger.interrupt([])
+    ledger.receive_late(A, "r", 960)
+    ledger.receive_late(B, "r", 960)
+    assert ledger.interrupt([(A, 1000), (B, 20)]) == [Cut(A, 1000, False), Cut(B, 20, True)]
+
+
 def test_late_audio_cuts_its_part_once_where_it_stood() -> None:
     ledger = speaking((A, "r"))
     ledger.interrupt([])

@@ -1,0 +1,288 @@
+"""The command line: `harkd COMMAND`. Shell around everything it starts.
+
+Imports are deferred into the commands, so that `harkd status` on a small board does not pay for the daemon.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from daemon.app import Devices
+
+OK, FAILED, USAGE, CONFIGURATION = 0, 1, 2, 78
+"""Exit codes. systemd does not restart after 78: the same files would fail again."""
+
+DEFAULT_CONFIG = Path("/etc/harkd")
+DEFAULT_SOCKET = Path("/run/harkd/control.sock")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line, without side effects."""
+    parser = argparse.ArgumentParser(
+        prog="harkd", description="A voice appliance for the OpenAI Realtime API."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    run = commands.add_parser("run", help="the daemon")
+    run.add_argument(
+        "--config",
+        action="append",
+        type=Path,
+        metavar="DIR_OR_FILE",
+        help=f"configuration, may be given several times, later ones win (default {DEFAULT_CONFIG})",
+    )
+    run.add_argument("--verbose", action="store_true", help="log every decision and every frame's type")
+
+    demo = commands.add_parser("demo", help="talk to a simulator: no key, no hardware")
+    demo.add_argument("--say", type=Path, metavar="WAV", help="what is said into the microphone, 16-bit PCM")
+    demo.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo-out"),
+        metavar="DIR",
+        help="where heard.wav and session.jsonl go",
+    )
+    demo.add_argument(
+        "--mic", action="store_true", help="use this machine's microphone, loudspeaker and space bar"
+    )
+
+    simulate = commands.add_parser("simulate", help="the Realtime server the demo talks to")
+    simulate.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    simulate.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
+    simulate.add_argument("--script", type=Path, metavar="FILE", help="answers and faults, TOML")
+
+    config = commands.add_parser("config", help="judge configuration files")
+    config_commands = config.add_subparsers(dest="config_command", metavar="COMMAND", required=True)
+    check = config_commands.add_parser("check", help="tell every mistake with file and line")
+    check.add_argument("--config", action="append", type=Path, metavar="DIR_OR_FILE")
+
+    devices = commands.add_parser("devices", help="what sound devices and GPIO chips there are")
+    devices.add_argument("--json", action="store_true", help="for programs")
+
+    status = _control_command(commands, "status", "what the running daemon is doing")
+    status.add_argument("--json", action="store_true", help="for programs")
+    _control_command(commands, "press", "as if the button went down")
+    _control_command(commands, "release", "as if the button came up")
+    _control_command(commands, "stop", "be silent and forget the turn")
+    for name, text in (("say", "speak this text"), ("ask", "answer this question")):
+        _control_command(commands, name, text).add_argument("text", metavar="TEXT")
+    commands.add_parser("version", help="the version of harkd and of what it is built on")
+    return parser
+
+
+def _control_command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text)
+    command.add_argument(
+        "--socket", type=Path, default=DEFAULT_SOCKET, metavar="PATH", help="the daemon's control socket"
+    )
+    return command
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; answers its exit code."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        return _COMMANDS[arguments.command](arguments)
+    except KeyboardInterrupt:
+        return 130
+
+
+# ---- commands that start something -----------------------------------------------
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from daemon.config.files import ConfigError
+    from daemon.control import ControlError
+    from daemon.run import run_daemon
+    from hw.errors import DeviceError
+
+    try:
+        run_daemon(arguments.config or [DEFAULT_CONFIG], verbose=arguments.verbose)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return CONFIGURATION
+    except (ControlError, DeviceError) as error:
+        return _fail(f"run: {error}")
+    return OK
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    import asyncio
+    import logging
+
+    from daemon.demo.run import QUESTION, DemoFiles, live_demo, recorded_demo
+    from daemon.demo.stage import DemoError
+    from hw.errors import DeviceError
+
+    logging.getLogger("harkd").setLevel(logging.ERROR)  # the stage tells what happens
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    files = DemoFiles(arguments.out)
+    try:
+        if arguments.mic:
+            return asyncio.run(live_demo(_live_devices(), files, sys.stdout))
+        say = arguments.say or QUESTION
+        if not say.exists():
+            return _fail(f"demo: {say} is not there; install alsa-utils (Debian) or pass --say WAV")
+        devices, talker = _recorded_devices(say, files.heard)
+        return asyncio.run(recorded_demo(devices, talker, files, sys.stdout))
+    except (DemoError, DeviceError) as error:
+        return _fail(f"demo: {error}")
+
+
+def _recorded_devices(say: Path, heard: Path) -> tuple[Devices, Any]:
+    from daemon.app import Devices, open_detector
+    from daemon.config.schema import Vad
+    from daemon.demo.run import PERIOD_MS, RATE_HZ
+    from hw import load
+
+    microphone: Any = load.microphone("wavfile", path=say, period_ms=PERIOD_MS, lead_in_s=None)
+    speaker = load.speaker("wavfile", path=heard, rate_hz=RATE_HZ, period_ms=PERIOD_MS)
+    return Devices(microphone, speaker, None, open_detector(Vad())), microphone
+
+
+def _live_devices() -> Devices:
+    from daemon.app import open_devices
+    from daemon.config.schema import Button, Config
+
+    return open_devices(Config(button=Button(driver="keyboard")))
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    import asyncio
+
+    from daemon.simulator import ScriptError, simulate
+
+    try:
+        asyncio.run(simulate(arguments.host, arguments.port, arguments.script))
+    except (ScriptError, OSError) as error:
+        return _fail(f"simulate: {error}")
+    return OK
+
+
+# ---- commands that only ask --------------------------------------------------------
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from daemon.config.files import ConfigError, load_config
+
+    try:
+        load_config(arguments.config or [DEFAULT_CONFIG])
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    print("ok")
+    return OK
+
+
+def _devices(arguments: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from hw.audio.portaudio import list_devices
+    from hw.errors import DeviceError
+
+    try:
+        sound = [asdict(device) for device in list_devices()]
+    except DeviceError as error:
+        return _fail(f"devices: {error}")
+    nodes = {name: sorted(str(p) for p in Path("/dev").glob(f"{name}*")) for name in ("gpiochip", "spidev")}
+    if arguments.json:
+        print(json.dumps({"sound": sound, **nodes}, indent=2))
+        return OK
+    for device in sound:
+        print(_device_line(device))
+    for name, found in nodes.items():
+        print(f"{name}: {' '.join(found) or 'none'}")
+    return OK
+
+
+def _device_line(device: dict[str, Any]) -> str:
+    ways = [
+        f"{device[key]} {what}"
+        for key, what in (("max_input_channels", "in"), ("max_output_channels", "out"))
+        if device[key]
+    ]
+    return (
+        f"{device['name']:<40} {' + '.join(ways):<14} {device['default_rate_hz']} Hz ({device['host_api']})"
+    )
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    answer = _ask_daemon(arguments, {"command": "status"})
+    if answer is None:
+        return FAILED
+    if arguments.json:
+        print(json.dumps(answer["status"], indent=2))
+    else:
+        print("\n".join(_status_lines(answer["status"])))
+    return OK
+
+
+def _status_lines(status: dict[str, Any]) -> list[str]:
+    lines = []
+    for key, value in status.items():
+        if isinstance(value, dict):
+            lines.append(f"{key:<14} " + ", ".join(f"{name} {entry}" for name, entry in value.items()))
+        elif isinstance(value, list):
+            lines += [f"{key if i == 0 else '':<14} {entry}" for i, entry in enumerate(value[-5:])]
+        elif value not in ("", None):
+            lines.append(f"{key:<14} {value}")
+    return lines
+
+
+def _control(arguments: argparse.Namespace) -> int:
+    message = {"command": arguments.command}
+    if "text" in arguments:
+        message["text"] = arguments.text
+    return FAILED if _ask_daemon(arguments, message) is None else OK
+
+
+def _ask_daemon(arguments: argparse.Namespace, message: dict[str, Any]) -> dict[str, Any] | None:
+    """The daemon's answer, or None after saying what went wrong."""
+    from daemon.control import ControlError, request
+
+    try:
+        answer = request(arguments.socket, message, 5.0)
+    except ControlError as error:
+        _fail(f"{arguments.command}: {error}")
+        return None
+    if not answer.get("ok"):
+        _fail(f"{arguments.command}: {answer.get('error')}")
+        return None
+    return answer
+
+
+def _version(arguments: argparse.Namespace) -> int:
+    import platform
+    from importlib.metadata import version
+
+    print(
+        f"harkd {version('harkd')} (Python {platform.python_version()}, websockets {version('websockets')})"
+    )
+    return OK
+
+
+def _fail(message: str) -> int:
+    print(f"harkd {message}", file=sys.stderr)
+    return FAILED
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
+    "demo": _demo,
+    "simulate": _simulate,
+    "config": _config,
+    "devices": _devices,
+    "status": _status,
+    "press": _control,
+    "release": _control,
+    "stop": _control,
+    "say": _control,
+    "ask": _control,
+    "version": _version,
+}

@@ -1,0 +1,107 @@
+"""`harkd run`: from configuration files to a running box. Shell around process, signals and systemd."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from daemon.app import App, AppSettings, open_devices
+from daemon.config.files import KEY_FILE, api_key_reader, load_config
+from daemon.config.schema import Config, Link
+from daemon.events import Phase
+from daemon.notices import LinkChanged, Notice, PhaseChanged
+from daemon.notify import Notifier
+from daemon.realtime.transports.port import Transport
+from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
+from daemon.settings import model_url, session_payload, talk_settings
+
+log = logging.getLogger("harkd")
+
+BASE64_BYTES_PER_S = 64_000
+"""24 kHz 16-bit mono in base64: how `link.send_bound_s` becomes bytes."""
+
+
+def run_daemon(paths: Sequence[Path], *, verbose: bool) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    When the box cannot start: `daemon.config.files.ConfigError`, `hw.errors.DeviceError` or
+    `daemon.control.ControlError`.
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s" if sys.stderr.isatty() else _JOURNAL,
+    )
+    logging.getLogger("websockets").setLevel(logging.INFO)  # at DEBUG it prints every frame, speech and all
+    asyncio.run(_run(load_config(paths)))
+
+
+_JOURNAL = "%(levelname)s %(name)s: %(message)s"  # the journal has its own clock
+
+
+async def _run(config: Config) -> None:
+    notifier = Notifier()
+    settings = AppSettings(
+        talk=talk_settings(config.talk),
+        session=session_payload(config.session, config.talk),
+        control_path=Path(config.control.socket),
+        channel=None if config.audio.capture.channel == "mix" else config.audio.capture.channel,
+        ring_s=config.audio.playback.ring_s,
+    )
+    app = App(settings, open_devices(config), transport_factory(config), [_Status(notifier).on_notice])
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        await app.run(stopping, notifier.ready)
+    finally:
+        notifier.stopping()
+
+
+class _Status:
+    """The one line of `systemctl status`."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+        self._phase = Phase.OFFLINE
+        self._detail = ""
+
+    def on_notice(self, notice: Notice) -> None:
+        if isinstance(notice, PhaseChanged):
+            self._phase = notice.phase
+        elif isinstance(notice, LinkChanged):
+            self._detail = f": {notice.detail}" if notice.detail else ""
+        else:
+            return
+        self._notifier.status(self._phase.value + self._detail)
+
+
+def transport_factory(config: Config) -> Callable[[], Transport]:
+    """Makes one transport per connection attempt; the key is read anew each time."""
+    url = model_url(config.session)
+    limits = _limits(config.link)
+    proxy = config.link.proxy or None
+    read_key = api_key_reader(os.environ)
+
+    def key() -> str | None:
+        found = read_key()
+        if found is None and urlsplit(url).scheme == "wss":  # a server on this very machine may do without
+            raise ValueError(f"there is no API key; put it into {KEY_FILE} (mode 0600) or OPENAI_API_KEY")
+        return found
+
+    return lambda: WebSocketTransport(url, api_key=key, proxy=proxy, limits=limits)
+
+
+def _limits(link: Link) -> WebSocketLimits:
+    return WebSocketLimits(
+        ping_interval_s=link.ping_interval_s,
+        ping_timeout_s=link.ping_timeout_s,
+        open_timeout_s=link.handshake_timeout_s,
+        send_bound_bytes=round(link.send_bound_s * BASE64_BYTES_PER_S),
+    )
