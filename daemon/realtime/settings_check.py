@@ -63,6 +63,8 @@ class SettingsError(UserError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+NEWER = "; what is newer than these goes into provider_data"
+
 Problems = list[SettingsProblem]
 Check = Callable[[Any, str, Problems], Any]
 """From a value and the field's name to the value for the wire; what is wrong is added to the problems."""
@@ -147,7 +149,7 @@ def mapping(value: Any, field: str, problems: Problems) -> Any:
     return dict(value)
 
 
-def record(keys: Mapping[str, Check], required: tuple[str, ...] = ()) -> Check:
+def record(keys: Mapping[str, Check], required: tuple[str, ...] = (), *, otherwise: str = NEWER) -> Check:
     """An object of known keys, in either case; a null inside is passed on."""
 
     def check(value: Any, field: str, problems: Problems) -> Any:
@@ -158,7 +160,7 @@ def record(keys: Mapping[str, Check], required: tuple[str, ...] = ()) -> Check:
         for key, (inner, written) in snake_cased(value).items():
             where = f"{field}.{written}"
             if key not in keys:
-                problems.append(unknown(where, key, inner, keys))
+                problems.append(unknown(where, key, inner, keys, otherwise))
             else:
                 checked[key] = None if inner is None else keys[key](inner, where, problems)
         for key in required:
@@ -169,12 +171,13 @@ def record(keys: Mapping[str, Check], required: tuple[str, ...] = ()) -> Check:
     return check
 
 
-def unknown(where: str, key: str, value: Any, allowed: Iterable[str]) -> SettingsProblem:
-    """A key that does not exist."""
+def unknown(
+    where: str, key: str, value: Any, allowed: Iterable[str], otherwise: str = NEWER
+) -> SettingsProblem:
+    """A key that does not exist; `otherwise` is said when it is no mere misspelling."""
     known = list(allowed)
-    where_to = "; what is newer than these goes into provider_data"
-    near = did_you_mean(key, known) or where_to
-    return SettingsProblem(where, value, f"one of the keys {', '.join(known)}", near)
+    hint = did_you_mean(key, known) or otherwise
+    return SettingsProblem(where, value, f"one of the keys {', '.join(known)}", hint)
 
 
 # ---- the fields ------------------------------------------------------------------------------------------
