@@ -75,6 +75,10 @@ def read_settings(
     Raises `SettingsError` with everything the API would refuse.
     """
     problems: Problems = []
+    if not isinstance(given, Mapping):
+        raise SettingsError(
+            [SettingsProblem(where.rstrip(". ") or "settings", given, "an object of settings")]
+        )
     checks = {**FIELDS, "audio.output.voice": voice_among(voices)}
     flat: dict[str, Any] = {}
     full: dict[str, Any] = {}
