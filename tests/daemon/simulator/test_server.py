@@ -210,6 +210,7 @@ def test_fault_stall_stops_events_and_pongs_for_its_time(client: Connect) -> Non
                 await user.until("response.output_audio.delta")
             begin = time.monotonic()
             pong = await user.websocket.ping()
+            assert await asyncio.wait({pong}, timeout=0.3) == (set(), {pong})
             await user.receive()
             assert time.monotonic() - begin > 0.4
             await asyncio.wait_for(pong, 2)
