@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -18,12 +17,11 @@ def virtual_card() -> Iterator[VirtualCard]:
     if missing:
         pytest.fail(missing)
     card = VirtualCard()
-    before = dict(os.environ)
     try:
         card.start()
-        os.environ.update(card.environment)
-        yield card
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in card.environment.items():
+                patch.setenv(name, value)
+            yield card
     finally:
-        os.environ.clear()
-        os.environ.update(before)
         card.stop()

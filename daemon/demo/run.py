@@ -73,7 +73,7 @@ async def recorded_demo(devices: Devices, talker: Talker, files: DemoFiles, out:
 
     Raises `DemoError` when it cannot go on, `hw.errors.DeviceError` when a device cannot be opened.
     """
-    stage = Stage(out, colour=out.isatty())
+    stage = Stage(out, out.isatty(), devices.speaker.format.rate_hz)
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(SimulatorServer(script=answers_script(files.script)))
         stage.line("simulator", simulator.url)
@@ -94,7 +94,7 @@ async def recorded_demo(devices: Devices, talker: Talker, files: DemoFiles, out:
 
 async def live_demo(devices: Devices, files: DemoFiles, out: IO[str]) -> int:
     """The same box with a real microphone and loudspeaker, until the input ends or Ctrl-C."""
-    stage = Stage(out, colour=out.isatty())
+    stage = Stage(out, out.isatty(), devices.speaker.format.rate_hz)
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(SimulatorServer())
         stage.line("simulator", simulator.url)

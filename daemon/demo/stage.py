@@ -30,10 +30,12 @@ class DemoError(Exception):
 class Stage:
     """One line for everything that happens, with the seconds since the start."""
 
-    def __init__(self, out: IO[str], colour: bool) -> None:
+    def __init__(self, out: IO[str], colour: bool, rate_hz: int) -> None:
+        """`rate_hz` is the loudspeaker's."""
         self.story = Story()
         self._out = out
         self._colour = colour
+        self._rate_hz = rate_hz
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
         self._phase = Phase.OFFLINE
@@ -56,7 +58,7 @@ class Stage:
             case notices.Interrupted():
                 self.story.cuts.append(notice)
                 self._print_words()
-                self.line("cut", "the answer ends here")
+                self.line("cut", self._heard(notice))
             case notices.ExchangeEnded(exchange):
                 self._print_words()
                 self.story.exchanges.append(exchange)
@@ -67,6 +69,11 @@ class Stage:
                 self.line("link lost", detail)
             case _:
                 pass
+
+    def _heard(self, cut: notices.Interrupted) -> str:
+        if not cut.parts:
+            return "before anything was heard"
+        return f"after {cut.parts[0].heard_frames / self._rate_hz:.2f} s of the answer were heard"
 
     def _print_words(self) -> None:
         """The answer's words so far, generated ahead of the sound, a sentence a line."""

@@ -345,39 +345,46 @@ def _fault(table: _Table) -> Fault:
 
 
 def _option(table: _Table, name: str) -> Any:
-    if name == "reason":
-        reason = table.text("reason") or ""
-        if len(reason.encode()) > MAX_REASON_BYTES:
-            raise table.error(
-                "reason", f"longer than {MAX_REASON_BYTES} bytes, which no close frame can carry"
-            )
-        return reason
-    if name == "frames":
-        frames = table.listed("frames")
-        for frame in frames:
-            if frame not in GARBAGE:
-                raise table.error(
-                    "frames", f"'{frame}' is not one of {_listed(GARBAGE)}{_nearest(frame, GARBAGE)}"
-                )
-        return tuple(frames) or GARBAGE
-    if name == "status":
-        status = table.number("status", 401)
-        if status not in REFUSALS:
-            raise table.error("status", f"{status} is not one of {_listed(map(str, REFUSALS))}")
-        return status
-    if name == "code":
-        code = table.number("code", 1000, 1000, 4999)
-        if code in UNSENDABLE_CODES or 1014 < code < 3000:
-            raise table.error(
-                "code", f"{code} cannot be sent; 1000 to 1014 and 3000 to 4999 can, but not 1004 to 1006"
-            )
-        return code
-    ranges: dict[str, tuple[float, float, float]] = {
-        "seconds": (1.0, 0, 3600),
-        "bytes_per_s": (8000, 1, 1_000_000_000),
-    }
-    default, low, high = ranges[name]
-    return table.number(name, default, low, high)
+    match name:
+        case "reason":
+            return _reason(table)
+        case "frames":
+            return _frames(table)
+        case "code":
+            return _close_code(table)
+        case "status":
+            status = table.number("status", 401)
+            if status not in REFUSALS:
+                raise table.error("status", f"{status} is not one of {_listed(map(str, REFUSALS))}")
+            return status
+        case "bytes_per_s":
+            return table.number("bytes_per_s", 8000, 1)
+        case _:
+            return table.number("seconds", 1.0, 0, 3600)
+
+
+def _reason(table: _Table) -> str:
+    reason = table.text("reason") or ""
+    if len(reason.encode()) > MAX_REASON_BYTES:
+        raise table.error("reason", f"longer than {MAX_REASON_BYTES} bytes, more than a close frame carries")
+    return reason
+
+
+def _frames(table: _Table) -> tuple[str, ...]:
+    frames = table.listed("frames")
+    for frame in frames:
+        if frame not in GARBAGE:
+            near = _nearest(str(frame), GARBAGE)
+            raise table.error("frames", f"'{frame}' is not one of {_listed(GARBAGE)}{near}")
+    return tuple(frames) or GARBAGE
+
+
+def _close_code(table: _Table) -> int:
+    code: int = table.number("code", 1000, 1000, 4999)
+    if code in UNSENDABLE_CODES or 1014 < code < 3000:
+        allowed = "1000 to 1003, 1007 to 1014 and 3000 to 4999 can"
+        raise table.error("code", f"{code} cannot be sent; {allowed}")
+    return code
 
 
 def _trigger(table: _Table) -> tuple[str | None, int]:

@@ -352,9 +352,13 @@ def load_script(path: str | Path) -> Script:
 
 
 async def simulate(
-    host: str, port: int, script: Script | None = None, announce: Callable[[str], None] = print
+    host: str, port: int, script: str | Path | None = None, announce: Callable[[str], None] = print
 ) -> None:
-    """`harkd simulate`: serve until cancelled; `announce` gets the one line with the address."""
-    async with SimulatorServer(host, port, script) as server:
+    """`harkd simulate`: serve until cancelled; `announce` gets the one line with the address.
+
+    `script` is a file. Raises `ScriptError`, or `OSError` if the address cannot be listened on.
+    """
+    loaded = None if script is None else load_script(script)
+    async with SimulatorServer(host, port, loaded) as server:
         announce(f"listening {server.url}")
         await asyncio.get_running_loop().create_future()

@@ -13,7 +13,6 @@ its first period is such a one: PortAudio 19.6 then waits for frames in an endle
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
 import threading
 import time
@@ -396,6 +395,8 @@ def _hush_native_messages() -> None:
     Some hundred lines at each start with a stock alsa.conf; what concerns our device comes back as an error
     code. The handler is a C function that ignores its arguments, so no Python runs on an audio thread for it.
     """
+    import ctypes  # only where there is a sound card: it is slow to import
+
     ignore = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p)
     for name, setters in (
         ("libasound.so.2", ("snd_lib_error_set_handler",)),

@@ -220,6 +220,8 @@ class WavSpeaker:
         if pull is None or fd is None or self._lost:
             return False
         pcm = pull(self._format.period_frames)
+        if self._pull is None:  # it called `stop`: the descriptor may be somebody else's by now
+            return False
         if len(pcm) != self._format.period_bytes:
             raise ValueError(f"pull answered {len(pcm)} bytes, a period is {self._format.period_bytes}")
         try:

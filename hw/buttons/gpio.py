@@ -47,9 +47,6 @@ class GpioButton:
             self._on_edge = guarded_on_edge(on_edge, self._name)
             self._debouncer = Debouncer(pressed=bool(device.is_active))
             self._debouncer.begin(time.monotonic())
-        device.pin.bounce = None
-        device.pin.edges = "both"
-        device.pin.when_changed = self._changed
         name = f"button-{self._pin}"
         threading.Thread(target=self._watch, args=(device,), name=name, daemon=True).start()
 
@@ -73,9 +70,20 @@ class GpioButton:
         try:
             # Not its Button: the hold thread makes closing wait for a second while the button is down. Nor
             # its DigitalInputDevice: after a release whose edge was lost it keeps the next press to itself.
-            return gpiozero.InputDevice(self._pin, pull_up=pull_up, active_state=active_state)
+            device = gpiozero.InputDevice(self._pin, pull_up=pull_up, active_state=active_state)
+            try:
+                device.pin.bounce = None
+                device.pin.edges = "both"
+                device.pin.when_changed = self._changed
+            except BaseException:
+                device.close()
+                raise
+            return device
         except gpiozero.BadPinFactory as error:
-            remedy = "On a Raspberry Pi: sudo apt install python3-lgpio; elsewhere use another button driver."
+            remedy = (
+                "On a Raspberry Pi: sudo apt install python3-lgpio, and put the user in the group 'gpio'; "
+                "elsewhere use another button driver."
+            )
             raise DeviceError(Fault.UNSUPPORTED, self._name, f"no GPIO here ({error})", remedy) from error
         except (gpiozero.GPIOPinInUse, *_lgpio_errors()) as error:
             remedy = "Name another pin, or end the program that holds this one."

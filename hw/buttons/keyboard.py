@@ -75,7 +75,7 @@ class KeyboardButton:
             settings = termios.tcgetattr(fd)
             tty.setcbreak(fd)
         except (termios.error, OSError, ValueError, AttributeError) as error:
-            detail = f"the input is not a terminal ({error})"
+            detail = f"the input is not a terminal ({error.args[-1]})"
             remedy = "Run it in a terminal, or choose another button driver."
             raise DeviceError(Fault.UNSUPPORTED, "keyboard", detail, remedy) from error
         return fd, settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 import wave
 from array import array
 from collections.abc import Callable, Iterator
@@ -171,6 +172,23 @@ def test_it_captures_again_after_a_restart(rig: Rig) -> None:
     said = _noise(0.1)
     rig.say(said)
     assert listener.wait_for(lambda: said in listener.heard())
+
+
+@pytest.mark.parametrize("rig", _params(["wavfile", "portaudio"]), indirect=True)
+def test_its_clock_keeps_time_whatever_its_receiver_takes(rig: Rig) -> None:
+    arrivals: list[float] = []
+    arrived = threading.Event()
+
+    def deliver(pcm: bytes) -> None:
+        arrivals.append(time.monotonic())
+        threading.Event().wait(0.005)
+        if len(arrivals) == 60:
+            arrived.set()
+
+    rig.microphone.start(deliver)
+    assert arrived.wait(SOON_S)
+    rig.microphone.stop()
+    assert arrivals[59] - arrivals[0] == pytest.approx(59 * rig.microphone.format.period_s, abs=0.1)
 
 
 @pytest.mark.parametrize("rig", _params(sorted(UNPLUGGABLE)), indirect=True)

@@ -11,15 +11,18 @@ import pytest
 from virtual_loop import run_virtual
 
 from daemon import notices
+from daemon.audio.playback import AudioTag, HeardPart
 from daemon.demo.stage import DemoError, Stage
 from daemon.events import Phase
+
+RATE_HZ = 24_000
 
 
 def on_stage(act: Callable[[Stage], Coroutine[Any, Any, None]], colour: bool = False) -> str:
     out = io.StringIO()
 
     async def main() -> None:
-        await act(Stage(out, colour))
+        await act(Stage(out, colour, RATE_HZ))
 
     run_virtual(main())
     return out.getvalue()
@@ -40,13 +43,13 @@ def test_answer_is_shown_a_sentence_a_line_whatever_happens_in_between() -> None
         stage.on_notice(notices.PhaseChanged(Phase.SPEAKING))
         stage.on_notice(notices.AnswerText("r1", "left."))
         stage.on_notice(notices.AnswerText("r1", " Rear"))
-        stage.on_notice(notices.Interrupted(0.0, 0, ()))
+        stage.on_notice(notices.Interrupted(0.0, 0, (HeardPart(AudioTag("r1", "i1", 0), 36_000, 90_000),)))
 
     assert [line[10:] for line in on_stage(act).splitlines()] == [
         "speaking",
         "answer     Front left.",
         "answer     Rear",
-        "cut        the answer ends here",
+        "cut        after 1.50 s of the answer were heard",
     ]
 
 

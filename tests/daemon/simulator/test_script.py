@@ -147,6 +147,7 @@ def test_fault_is_read(table: str, fault: Fault) -> None:
         ("[[fault]]\naction = 'refuse'\nstatus = 418", "418 is not one of 401, 403, 404, 429, 500, 503"),
         ("[[fault]]\naction = 'refuse'\nat_s = 1", "key 'at_s': unknown"),
         ("[[fault]]\naction = 'garbage'\nat_s = 1\nframes = ['nul']", "did you mean 'null'?"),
+        ("[[fault]]\naction = 'garbage'\nat_s = 1\nframes = [1]", "'1' is not one of truncated_json"),
     ],
 )
 def test_mistake_is_told_with_place_and_remedy(text: str, words: str) -> None:

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,6 +211,7 @@ def test_fault_stall_stops_events_and_pongs_for_its_time(client: Connect) -> Non
                 await user.until("response.output_audio.delta")
             begin = time.monotonic()
             pong = await user.websocket.ping()
+            assert await asyncio.wait({pong}, timeout=0.3) == (set(), {pong})
             await user.receive()
             assert time.monotonic() - begin > 0.4
             await asyncio.wait_for(pong, 2)
@@ -317,13 +319,18 @@ def test_stopping_the_server_ends_its_connections_and_tasks(client: Connect) -> 
     asyncio.run(talk())
 
 
-def test_simulate_announces_its_address_and_serves_until_cancelled(client: Connect) -> None:
+def test_simulate_announces_its_address_and_serves_until_cancelled(tmp_path: Path) -> None:
+    script = tmp_path / "script.toml"
+    script.write_text('[[fault]]\naction = "refuse"\nstatus = 429')
+
     async def run() -> None:
         lines: asyncio.Queue[str] = asyncio.Queue()
-        task = asyncio.create_task(simulate("127.0.0.1", 0, None, lines.put_nowait))
+        task = asyncio.create_task(simulate("127.0.0.1", 0, script, lines.put_nowait))
         line = await asyncio.wait_for(lines.get(), 5)
         assert line.startswith("listening ws://127.0.0.1:")
         url = line.removeprefix("listening ")
+        with pytest.raises(InvalidStatus):
+            await connect(f"{url}?model=m", additional_headers=KEY)
         async with connect(f"{url}?model=m", additional_headers=KEY) as websocket:
             assert "session.created" in await websocket.recv()
         task.cancel()

@@ -217,6 +217,18 @@ def test_an_old_file_is_overwritten(out: Path) -> None:
     assert len(out.read_bytes()) == 44
 
 
+def test_stop_from_within_a_pull_ends_the_file_before_that_period(out: Path) -> None:
+    speaker = WavSpeaker(out, rate_hz=RATE_HZ, paced=False)
+
+    def pull(frames: int) -> bytes:
+        speaker.stop()
+        return b"\7\7" * frames
+
+    speaker.start(pull)
+    speaker.advance(3)
+    assert (_read(out), speaker.heard_frames(), speaker.running) == (b"", 0, False)
+
+
 def test_a_wrong_answer_is_the_owners_to_see(out: Path) -> None:
     speaker = WavSpeaker(out, rate_hz=RATE_HZ, paced=False)
     speaker.start(lambda frames: b"\0\0")

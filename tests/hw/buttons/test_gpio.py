@@ -104,6 +104,7 @@ def test_a_pull_against_a_fixed_resistor_is_unsupported(factory: MockFactory) ->
 
 
 def test_a_machine_without_gpio_is_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
+    # gpiozero looks for the chip by itself: no fake can be the absence of one
     monkeypatch.setattr(gpiozero.Device, "pin_factory", None)
     monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "none such")
     assert _start(GpioButton(17)).fault is Fault.UNSUPPORTED
