@@ -1,6 +1,6 @@
 """Conversations over the Realtime API: agents, tools, hand-offs, guardrails, and the protocol below them."""
 
-from daemon.realtime.agent import MCPServer, RealtimeAgent
+from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.approvals import ToolErrorFormatterArgs
 from daemon.realtime.context import RunContextWrapper, ToolContext
 from daemon.realtime.errors import (
@@ -65,6 +65,7 @@ from daemon.realtime.items import (
     UserMessageItem,
     item_from_dict,
 )
+from daemon.realtime.mcp_tools import MCPConfig, MCPServer, MCPToolSpec
 from daemon.realtime.settings_check import SettingsError
 from daemon.realtime.settings_types import (
     RealtimeAudioConfig,
@@ -100,7 +101,9 @@ __all__ = [
     "InputImage",
     "InputText",
     "MCPApprovalRequest",
+    "MCPConfig",
     "MCPServer",
+    "MCPToolSpec",
     "ModelBehaviorError",
     "OutputGuardrail",
     "OutputGuardrailResult",

@@ -5,27 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Protocol
+from typing import Any, Generic
 
 from daemon.realtime.context import RunContextWrapper, TContext
 from daemon.realtime.guardrails import OutputGuardrail
 from daemon.realtime.handoffs import Handoff
 from daemon.realtime.hooks import RealtimeAgentHooks
+from daemon.realtime.mcp_tools import MCPConfig, MCPServer
 from daemon.realtime.tools import Tool
-
-
-class MCPServer(Protocol):
-    """A local MCP server whose tools an agent gets; connecting it is its owner's business."""
-
-    @property
-    def name(self) -> str: ...
-    async def list_tools(self) -> list[Any]: ...
-    async def call_tool(self, tool_name: str, arguments: dict[str, Any] | None) -> Any: ...
-
 
 Instructions = str | Callable[[RunContextWrapper[TContext], "RealtimeAgent[TContext]"], str | Awaitable[str]]
 
 PROMPT_KEYS = ("id", "version", "variables")
+_MCP_KEYS = tuple(MCPConfig.__annotations__)
 
 
 @dataclass(eq=False)
@@ -43,6 +35,7 @@ class RealtimeAgent(Generic[TContext]):
     handoff_description: str | None = None
     tools: list[Tool] = field(default_factory=list)
     mcp_servers: list[MCPServer] = field(default_factory=list)
+    mcp_config: MCPConfig = field(default_factory=lambda: MCPConfig())
     instructions: Instructions[TContext] | None = None
     prompt: Mapping[str, Any] | None = None
     handoffs: list[RealtimeAgent[Any] | Handoff] = field(default_factory=list)
@@ -51,6 +44,10 @@ class RealtimeAgent(Generic[TContext]):
     voice: str | Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
+        self.check_fields()
+
+    def check_fields(self) -> None:
+        """Raises `TypeError` for a field of the wrong type; lists may change after the agent was made."""
         self._check("name", self.name, isinstance(self.name, str) and bool(self.name), "a string, not empty")
         self._check_text("handoff_description")
         text = self.instructions
@@ -63,6 +60,8 @@ class RealtimeAgent(Generic[TContext]):
         self._check_list("handoffs", RealtimeAgent | Handoff, "give agents or realtime_handoff(...)")
         self._check_list("output_guardrails", OutputGuardrail, "a function needs @output_guardrail")
         self._check("mcp_servers", self.mcp_servers, isinstance(self.mcp_servers, list), "a list")
+        known = isinstance(self.mcp_config, Mapping) and set(self.mcp_config) <= set(_MCP_KEYS)
+        self._check("mcp_config", self.mcp_config, known, f"an object of {', '.join(_MCP_KEYS)}")
         if self.hooks is not None:
             fine = isinstance(self.hooks, RealtimeAgentHooks)
             self._check("hooks", self.hooks, fine, "a RealtimeAgentHooks")

@@ -7,15 +7,17 @@ it.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from daemon.realtime.agent import MCPServer, RealtimeAgent
+from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.errors import UserError, did_you_mean
 from daemon.realtime.guardrails import OutputGuardrail
 from daemon.realtime.handoffs import Handoff, realtime_handoff
 from daemon.realtime.hosted_mcp import HostedMCPTool, hosted_mcp_tool
+from daemon.realtime.mcp_tools import MCPServer
 from daemon.realtime.settings_check import (
     VOICES,
     Check,
@@ -284,7 +286,7 @@ def _link(
     made: list[Handoff] = []
     try:
         for given in handoffs:
-            name = given.get("tool_name") or f"transfer_to_{given['agent']}"
+            name = given.get("tool_name") or f"transfer_to_{re.sub(r'[^a-zA-Z0-9_-]', '_', given['agent'])}"
             made.append(realtime_handoff(agents[given["agent"]], name, given.get("tool_description")))
         ToolSet(agent, tuple(agent.tools), tuple(made))
     except UserError as bad:

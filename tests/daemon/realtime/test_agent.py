@@ -90,6 +90,10 @@ def test_agent_with_everything() -> None:
         ({"prompt": {"version": "1"}}, "expected an object of id, version, variables with at least the id"),
         ({"prompt": {"id": "p", "verison": "1"}}, "expected an object of id, version, variables"),
         ({"voice": {}}, "expected an object of id with at least the id"),
+        (
+            {"mcp_config": {"strict": True}},
+            "mcp_config is .* expected an object of convert_schemas_to_strict, ",
+        ),
         ({"mcp_servers": 5}, "mcp_servers is 5, expected a list"),
     ],
 )
