@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic
 
 from daemon.realtime.usage import Usage
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
     from daemon.realtime.agent import RealtimeAgent
     from daemon.realtime.items import RealtimeItem
 
-TContext = TypeVar("TContext")
+    TContext = TypeVar("TContext", default=Any)
+else:
+    from typing import TypeVar  # without a default before Python 3.13
+
+    TContext = TypeVar("TContext")
 
 
 @dataclass(eq=False)

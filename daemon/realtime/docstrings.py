@@ -22,7 +22,7 @@ class Docstring:
 _PARAMETER_SECTIONS = ("args", "arguments", "parameters", "params")
 _OTHER_SECTIONS = ("returns", "return", "raises", "yields")
 _GOOGLE_HEADER = re.compile(r"(\w+):\s*$")
-_GOOGLE_ENTRY = re.compile(r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$")
+_GOOGLE_ENTRY = re.compile(r"\*{0,2}(\w+)\s*(?:\(.*?\))?\s*:\s*(.*)$")
 _NUMPY_RULE = re.compile(r"-{3,}\s*$")
 _NUMPY_ENTRY = re.compile(r"\*{0,2}(\w+(?:\s*,\s*\*{0,2}\w+)*)\s*(?::.*)?$")
 _SPHINX_FIELD = re.compile(r":(\w+)([^:]*):\s*(.*)$")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 TValue = TypeVar("TValue")
 
+MAX_TOLD = 8
+"""Mistakes the model is told of at once; every one costs tokens."""
+
 NO_PARAMETERS: Mapping[str, Any] = {
     "type": "object",
     "properties": {},
@@ -78,10 +81,12 @@ def function_schema(
     """
     if not inspect.isroutine(func):
         raise UserError(f"a tool is made of a function or a method, not of {func!r}")
+    if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
+        raise UserError(f"tool {name or func.__name__}: a tool returns its result, it does not yield it")
     docstring = parse_docstring(inspect.getdoc(func), docstring_style) if use_docstring_info else Docstring()
     named = name or func.__name__
     hints = _type_hints(named, func)
-    parameters = list(inspect.signature(func).parameters.values())
+    parameters = _parameters(named, func)
     takes_context = bool(parameters) and _is_context(hints.get(parameters[0].name))
     parameters = parameters[1:] if takes_context else parameters
     for parameter in parameters:
@@ -132,7 +137,7 @@ def typed_input(what: str, input_type: type[TValue]) -> tuple[dict[str, Any], Ca
 def validated(what: str, validate: Callable[[bytes], TValue], text: str) -> TValue:
     """What `validate` makes of the model's JSON; no text at all counts as `{}`.
 
-    Raises `ModelBehaviorError` with one line per field that does not fit.
+    Raises `ModelBehaviorError` naming the first `MAX_TOLD` fields that do not fit.
     """
     from pydantic import ValidationError
 
@@ -140,8 +145,9 @@ def validated(what: str, validate: Callable[[bytes], TValue], text: str) -> TVal
         return validate((text.strip() or "{}").encode("utf-8", "replace"))
     except ValidationError as bad:
         errors = bad.errors(include_url=False, include_context=False, include_input=False)
-        lines = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in errors)
-        raise ModelBehaviorError(f"Invalid arguments for {what}: {lines}") from None
+        told = [f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in errors[:MAX_TOLD]]
+        more = [f"and {len(errors) - MAX_TOLD} more"] if len(errors) > MAX_TOLD else []
+        raise ModelBehaviorError(f"Invalid arguments for {what}: {'; '.join(told + more)}") from None
 
 
 def _field_name(index: int) -> str:
@@ -155,6 +161,15 @@ def _type_hints(name: str, func: Callable[..., Any]) -> dict[str, Any]:
     except NameError as unknown:
         where = "it must be defined in its module at run time, not under TYPE_CHECKING or in a function"
         raise UserError(f"tool {name}: the type {unknown.name} cannot be found; {where}") from None
+    except (SyntaxError, TypeError) as bad:
+        raise UserError(f"tool {name}: its annotations cannot be read: {bad}") from None
+
+
+def _parameters(name: str, func: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(func).parameters.values())
+    except ValueError:
+        raise UserError(f"tool {name}: Python does not know its parameters; wrap it in a function") from None
 
 
 def _is_context(annotation: Any) -> bool:

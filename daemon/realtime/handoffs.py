@@ -41,8 +41,7 @@ class Handoff:
         try:
             check_tool_name(self.tool_name)
         except UserError as bad:
-            hint = "set tool_name_override"
-            raise UserError(f"hand-off to {self.agent_name!r}: {bad}; {hint}") from None
+            raise UserError(f"hand-off to {self.agent_name!r}: {bad}") from None
 
     def get_transfer_message(self, agent: RealtimeAgent[Any]) -> str:
         """What the model gets as the result of the transfer."""

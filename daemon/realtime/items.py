@@ -254,6 +254,9 @@ def _built(kind: Any, data: Mapping[str, Any]) -> Any:
     values = {field.name: data[field.name] for field in fields(kind) if field.name in data}
     if "item_id" not in values and "id" in data:
         values["item_id"] = data["id"]
+    for name, value in values.items():
+        if name not in ("content", "heard_ms") and not isinstance(value, str | None):
+            raise UserError(f"{name} of a {kind.type} is {value!r}, allowed: text")
     try:
         return kind(**values)
     except TypeError as missing:

@@ -118,11 +118,11 @@ def number(low: float, high: float) -> Check:
     return check
 
 
-def whole(low: int, high: int | None, unit: str = "") -> Check:
+def whole(low: int, high: int | None, unit: str) -> Check:
     def check(value: Any, field: str, problems: Problems) -> Any:
         if type(value) is not int or value < low or (high is not None and value > high):
-            span = f"a whole number from {low}" if high is None else f"a whole number from {low} to {high}"
-            problems.append(SettingsProblem(field, value, f"{span} {unit}".rstrip()))
+            span = f"from {low}" if high is None else f"from {low} to {high}"
+            problems.append(SettingsProblem(field, value, f"a whole number of {unit} {span}"))
         return value
 
     return check

@@ -37,7 +37,7 @@ class ToolSet:
 
     def not_found_text(self, name: str) -> str:
         """What the model is told when it calls something that does not exist."""
-        return f"Tool {name} not found{did_you_mean(name, dict(self._callables()))}"
+        return f"Tool {name[:64]} not found{did_you_mean(name, dict(self._callables()))}"
 
     def to_wire(self) -> list[dict[str, Any]]:
         return [entry.to_wire() for entry in (*self.tools, *self.handoffs)]
@@ -62,8 +62,10 @@ async def enabled_tool_set(
 ) -> ToolSet:
     """The tools and hand-offs that are enabled now; plain agents become hand-offs.
 
-    Raises `UserError` for names that are taken twice, and what an `is_enabled` function raises.
+    Raises `UserError` for names that are taken twice, `TypeError` for an agent that is not sound any more,
+    and what an `is_enabled` function raises.
     """
+    agent.check_fields()
     offered = [tool for tool in tools if await is_enabled(tool, context, agent)]
     made = [entry if isinstance(entry, Handoff) else realtime_handoff(entry) for entry in handoffs]
     ways = [handoff for handoff in made if await is_enabled(handoff, context, agent)]

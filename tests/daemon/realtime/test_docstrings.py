@@ -80,6 +80,11 @@ def test_docstring_style_given_is_not_guessed() -> None:
     assert parse_docstring("X.\n\nArgs:\n    a: y", "sphinx").parameters == {}
 
 
+def test_docstring_with_a_type_full_of_brackets() -> None:
+    text = "X.\n\nArgs:\n  pairs (list[tuple(int, str)], optional): Some."
+    assert parse_docstring(text).parameters == {"pairs": "Some."}
+
+
 def test_docstring_of_starred_google_parameters() -> None:
     assert parse_docstring("X.\n\nArgs:\n  *names: Some.\n  **more: Others.").parameters == {
         "names": "Some.",

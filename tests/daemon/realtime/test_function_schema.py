@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Literal
@@ -126,6 +126,13 @@ def takes_a_lock(lock: threading.Lock) -> None: ...
 def takes_a_callback(callback: Callable[[], int]) -> None: ...
 
 
+def yields() -> Iterator[int]:
+    yield 1
+
+
+def misspelt(city: "list[") -> None: ...  # type: ignore[syntax]  # noqa: F722
+
+
 class Kitchen:
     def light(self, on: bool) -> str:
         return f"light {on}"
@@ -138,6 +145,9 @@ class Kitchen:
         (takes_a_lock, "tool takes_a_lock: "),
         (takes_a_callback, "tool takes_a_callback: "),
         (Kitchen.light, "tool light: self has no value"),
+        (yields, "tool yields: a tool returns its result, it does not yield it"),
+        (getattr, "tool getattr: Python does not know its parameters"),
+        (misspelt, "tool misspelt: its annotations cannot be read"),
         (Kitchen(), "a tool is made of a function or a method, not of <"),
     ],
 )
@@ -201,6 +211,17 @@ def test_call_with_arguments_that_do_not_fit(arguments: str, complaint: str | No
     with pytest.raises(ModelBehaviorError) as refused:
         function_schema(weather).bind(arguments)
     assert str(refused.value).startswith(complaint)
+
+
+def numbers(values: list[int]) -> int:
+    return sum(values)
+
+
+def test_call_with_many_mistakes_tells_the_first_of_them() -> None:
+    with pytest.raises(ModelBehaviorError) as refused:
+        function_schema(numbers).bind('{"values": [' + '"x",' * 99 + '"x"]}')
+    assert str(refused.value).count("Input should be a valid integer") == 8
+    assert str(refused.value).endswith("; and 92 more")
 
 
 def limited(minutes: Annotated[int, Field(ge=1, le=720, description="1 to 720")]) -> int:

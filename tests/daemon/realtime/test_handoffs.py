@@ -103,7 +103,7 @@ def two(context: object, reason: object) -> None: ...
         (lambda: realtime_handoff(BILLING, on_handoff=two, input_type=int), "is not an object in JSON"),
         (
             lambda: realtime_handoff(BILLING, "a b"),
-            "'Billing Support': 'a b' is no name .* set tool_name_override",
+            "'Billing Support': 'a b' is no name .* for example 'a_b'",
         ),
         (lambda: realtime_handoff("billing"), "takes a RealtimeAgent, not 'billing'"),
         (

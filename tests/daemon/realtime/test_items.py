@@ -121,6 +121,7 @@ def test_item_from_the_wires_own_form() -> None:
         ),
         ({"type": "message", "role": "user", "content": ["text"]}, "'text' is no part of a user message"),
         ({"type": "message", "role": "user", "content": []}, "a message item is incomplete: .*item_id"),
+        ({"type": "function_call", "item_id": 5}, "item_id of a function_call is 5, allowed: text"),
         ({"type": "function_call", "item_id": "i"}, "a function_call item is incomplete: "),
     ],
 )

@@ -132,12 +132,20 @@ REFUSED = [
     ("turn_detection", {"type": "server_vad", "threshold": 1.1}, "allowed: a number from 0 to 1"),
     ("turn_detection", {"type": "server_vad", "threshold": True}, "allowed: a number from 0 to 1"),
     ("turn_detection", {"type": "server_vad", "threshold": float("nan")}, "allowed: a number from 0 to 1"),
-    ("turn_detection", {"type": "server_vad", "prefix_padding_ms": -1}, "a whole number from 0 milliseconds"),
-    ("turn_detection", {"type": "server_vad", "prefix_padding_ms": 1.5}, "a whole number from 0"),
+    (
+        "turn_detection",
+        {"type": "server_vad", "prefix_padding_ms": -1},
+        "a whole number of milliseconds from 0",
+    ),
+    (
+        "turn_detection",
+        {"type": "server_vad", "prefix_padding_ms": 1.5},
+        "a whole number of milliseconds from 0",
+    ),
     (
         "turn_detection",
         {"type": "server_vad", "idle_timeout_ms": 4999},
-        "a whole number from 5000 to 30000 milliseconds",
+        "a whole number of milliseconds from 5000 to 30000",
     ),
     ("turn_detection", {"interrupt_response": "no"}, "interrupt_response is 'no', allowed: true, false"),
     ("turn_detection", {"interupt_response": False}, "; did you mean 'interrupt_response'?"),

@@ -76,5 +76,12 @@ def test_names_taken_twice_are_refused(tools: list[Any], handoffs: list[Any], co
         enabled(tools, handoffs)
 
 
+def test_agent_whose_lists_went_bad_is_refused() -> None:
+    agent: RealtimeAgent[Any] = RealtimeAgent("Bo")
+    agent.tools.append(len)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"tools\[0\] is <built-in function len>; a function needs"):
+        asyncio.run(enabled_tool_set(agent, RUN, agent.tools, []))
+
+
 def test_name_taken_twice_by_a_tool_that_is_off_is_fine() -> None:
     assert len(enabled([tool("clock"), tool("clock", is_enabled=False)], []).tools) == 1
