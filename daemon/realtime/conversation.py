@@ -31,6 +31,7 @@ class ProtocolCounters:
     repeated_tool_calls: int = 0
     gated_appends: int = 0
     gated_commits: int = 0
+    gated_raw: int = 0
     dropped_requests: int = 0
     retried_creates: int = 0
     late_cancels: int = 0

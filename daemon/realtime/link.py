@@ -35,6 +35,10 @@ class SessionRefused(Exception):
     """The server took the connection but not our session configuration."""
 
 
+class SessionRenewed(Exception):
+    """The owner wants a new session before the server ends this one."""
+
+
 class RealtimeLink:
     """Owns the connection. The owner calls verbs on `protocol`, then `flush`; events come back to `on_event`.
 
@@ -56,6 +60,7 @@ class RealtimeLink:
         self._transport: Transport | None = None
         self._session: asyncio.Task[None] | None = None
         self._broken: Exception | None = None
+        self.last_loss: Exception | None = None  # why the latest connection, or attempt, ended
         self._hurry = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: float | None = None
@@ -80,6 +85,7 @@ class RealtimeLink:
     def _tell_lost(self, reason: Exception) -> float:
         """The owner learns of the loss first, then of what is lost with it; answers the seconds to wait."""
         self._transport = None
+        self.last_loss = reason
         retry_in_s = self._retry_in_s(reason)
         log.warning("connection lost: %s; next attempt in %.1f s", reason, retry_in_s)
         self._on_event(RealtimeModelConnectionStatusEvent("disconnected", str(reason), retry_in_s))
@@ -99,6 +105,10 @@ class RealtimeLink:
     def give_up(self, reason: str) -> None:
         """The owner finds the connection too slow to be of use: open another one."""
         self._break(UplinkCongested(reason))
+
+    def renew(self, reason: str) -> None:
+        """Close the connection and open another one at once; the conversation goes on."""
+        self._break(SessionRenewed(reason))
 
     def flush(self) -> None:
         """Send what the protocol wants sent and tell the owner what it has to tell, until both are done."""
@@ -177,6 +187,8 @@ class RealtimeLink:
             self.flush()
 
     def _retry_in_s(self, reason: Exception) -> float:
+        if isinstance(reason, SessionRenewed):
+            return 0.0
         slow = isinstance(reason, SessionRefused) or (
             isinstance(reason, TransportRefused) and reason.refusal in SLOW_REFUSALS
         )

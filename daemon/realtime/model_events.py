@@ -218,8 +218,25 @@ class RealtimeModelFrameRejectedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class RealtimeModelPlaybackDrainedEvent:
+    """The last of an answer has been heard; this part was its end."""
+
+    item_id: str
+    content_index: int
+    type: ClassVar[str] = "playback_drained"
+
+
+@dataclass(frozen=True, slots=True)
+class RealtimeModelEndOfStreamEvent:
+    """The model will not say anything any more: the call it was attached to is over."""
+
+    reason: str
+    type: ClassVar[str] = "end_of_stream"
+
+
+@dataclass(frozen=True, slots=True)
 class RealtimeModelRawServerEvent:
-    """A well-formed server event whose type we do not know."""
+    """A server event as it came: one whose type we do not know, or every one if the protocol was asked to."""
 
     data: Mapping[str, Any]
     type: ClassVar[str] = "raw_server_event"
@@ -248,5 +265,7 @@ RealtimeModelEvent = (
     | RealtimeModelItemDeletedEvent
     | RealtimeModelRateLimitsEvent
     | RealtimeModelFrameRejectedEvent
+    | RealtimeModelPlaybackDrainedEvent
+    | RealtimeModelEndOfStreamEvent
     | RealtimeModelRawServerEvent
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -14,20 +13,14 @@ from daemon.realtime import model_events as out
 from daemon.realtime import server_events as ev
 from daemon.realtime import wire
 from daemon.realtime.conversation import Conversation, ProtocolCounters
+from daemon.realtime.held import HeldBack
 from daemon.realtime.history import History
 from daemon.realtime.model_events import RealtimeModelEvent
+from daemon.realtime.out_of_band import MAX_METADATA, MAX_OUT_OF_BAND, OutOfBand
+from daemon.realtime.replay import replay_items
 from daemon.realtime.responses import ConflictOutcome, CreateRequest, ResponseSlot, SlotState
 from daemon.realtime.session_updates import CONFIRMED_WITHIN_S, SessionUpdates
 from daemon.realtime.truncation import Cut, PartKey
-
-MAX_HELD = 64
-"""Items and requests kept until the session is ready; the newest is refused."""
-
-MAX_OUT_OF_BAND = 16
-"""Out-of-band responses requested or running at a time; the newest is refused."""
-
-OUT_OF_BAND_TAG = "harkd_request"
-"""Metadata key that marks our out-of-band responses; the server echoes metadata in `response.created`."""
 
 
 class ProtocolState(Enum):
@@ -49,21 +42,25 @@ class RealtimeProtocol:
     """One conversation over any number of connections. Drain `frames_to_send` and `events` after every call.
 
     Until the session is ready, audio is dropped and counted (the owner keeps it), while items and requests
-    for a response are held, at most `MAX_HELD`, and sent in order once it is. What was held, waiting or
+    for a response are held (see `HeldBack`) and sent in order once it is. What was held, waiting or
     running when a connection is lost dies with it: `RealtimeModelTurnEndedEvent` with status "lost" says so
-    once. Only `history` and the wanted session configuration survive. Nothing a server sends makes any
-    method raise; arguments that JSON cannot hold do.
+    once. Only `history` and the wanted session configuration survive; with `replay` every new connection is
+    told the history's words before anything else. With `raw_events` each server event is also told as it
+    came, before what it means. Nothing a server sends makes any method raise; arguments that JSON cannot
+    hold do.
     """
 
-    def __init__(self, session: Mapping[str, Any]) -> None:
+    def __init__(self, session: Mapping[str, Any], *, replay: bool = True, raw_events: bool = False) -> None:
         self.state = ProtocolState.DISCONNECTED
         self.counters = ProtocolCounters()
         self.session_expires_at: float | None = None  # unix seconds, if the server told
         self._conversation = Conversation(self.counters, self._emit, self._send_truncate)
         self._updates = SessionUpdates(deepcopy(dict(session)))
         self._slot = ResponseSlot()
-        self._beside: dict[str, str | None] = {}  # out-of-band: our event id -> response id once created
-        self._held: deque[str | CreateRequest] = deque()
+        self._beside = OutOfBand()
+        self._held = HeldBack()
+        self._replay = replay
+        self._raw_events = raw_events
         self._connected_at: float | None = None
         self._commit_id: str | None = None  # the commit that the next bare request answers
         self._commit_gated = False
@@ -90,14 +87,13 @@ class RealtimeProtocol:
         self.session_expires_at = None
         self._frames.clear()
         detail = "the connection was lost"
-        for response_id in self._beside.values():
+        for response_id in self._beside.response_ids:
             self._emit(out.RealtimeModelTurnEndedEvent(response_id, "lost", detail, {}, out_of_band=True))
-        waiting = self._slot.wanted or any(isinstance(held, CreateRequest) for held in self._held)
-        if waiting or self._slot.response_id is not None:
+        if self.response_active or self._slot.response_id is not None:
             self._emit(out.RealtimeModelTurnEndedEvent(self._slot.response_id, "lost", detail, {}))
         self._slot = ResponseSlot()
         self._beside.clear()
-        self._held.clear()
+        self._held.take()
         if self._commit_id is not None:  # the audio it committed is gone, there is nothing to answer
             self._commit_id, self._commit_gated = None, True
         self._conversation.connection_lost()
@@ -109,7 +105,9 @@ class RealtimeProtocol:
             self.counters.frames_after_loss += 1
             return
         self.counters.frames_in += 1
-        event = wire.decode(frame)
+        event, data = wire.decode_with_data(frame)
+        if self._raw_events and data is not None and not isinstance(event, ev.UnknownEvent):
+            self._emit(out.RealtimeModelRawServerEvent(data))
         match event:
             case ev.SessionCreated(session):
                 self._note_expiry(session)
@@ -125,7 +123,7 @@ class RealtimeProtocol:
                 if response_id is not None or kind.startswith("response."):
                     self._slot.heard_of(response_id, now)
             case _:
-                if isinstance(event, _RESPONSE_CONTENT):
+                if isinstance(event, ev.RESPONSE_CONTENT):
                     self._response_content(event.response_id, now)
                 self._conversation.receive(event)
         self._pump(now)
@@ -173,7 +171,12 @@ class RealtimeProtocol:
     @property
     def response_active(self) -> bool:
         """A response is requested, being generated or waiting to be requested, and was not interrupted."""
-        return self._slot.wanted or any(isinstance(held, CreateRequest) for held in self._held)
+        return self._slot.wanted or self._held.wants_response
+
+    @property
+    def active_response_id(self) -> str | None:
+        """The response being generated, unless it is not wanted any more."""
+        return None if self._slot.cancelled else self._slot.response_id
 
     def append_audio(self, pcm: bytes) -> None:
         """Microphone audio: mono PCM16 at 24 kHz. Dropped and counted while the session is not ready."""
@@ -204,6 +207,48 @@ class RealtimeProtocol:
         self._send_item(wire.encode_user_message(self._new_id("item"), text))
         self._request(CreateRequest(), now)
 
+    def send_item(
+        self, item: Mapping[str, Any], now: float, *, after: str | None = None, respond: bool = True
+    ) -> None:
+        """An item in the wire's form, at the end or behind the item `after`; `respond` asks for an answer."""
+        self._send_item(wire.encode_item(self._new_id("item"), item, after))
+        if respond:
+            self._request(CreateRequest(), now)
+
+    def put_item(self, item: Mapping[str, Any], after: str) -> None:
+        """A message with an id becomes part of the history behind `after` ("root" is the front): now if the
+        session is ready, else with the replay. Raises ValueError for an item without id or type."""
+        known = wire.read_item(item)
+        if self.state is ProtocolState.READY:
+            self._frames.append(wire.encode_item(self._new_id("item"), item, after))
+        else:
+            added = self.history.put(known, ev.Placement.FRONT if after == "root" else after)
+            self._emit(out.RealtimeModelItemUpdatedEvent(known.item_id, added))
+
+    def delete_item(self, item_id: str) -> None:
+        """Take an item out of the conversation."""
+        if self.state is ProtocolState.READY:
+            self._frames.append(wire.encode_delete(self._new_id("item"), item_id))
+        elif self.history.delete(item_id):
+            self._emit(out.RealtimeModelItemDeletedEvent(item_id))
+
+    def send_raw(self, message: Mapping[str, Any], now: float) -> None:
+        """A client event as the API defines it, through the verb that keeps its books if there is one; what
+        has none is dropped and counted while the session is not ready. Raises KeyError for missing parts."""
+        match message["type"]:
+            case "session.update":
+                self.update_session(message["session"], now, message.get("event_id"))
+            case "response.create":
+                self.request_response(now, message.get("response"))
+            case "conversation.item.create":
+                self._send_item(wire.encode_raw(self._new_id("item"), message))
+            case "input_audio_buffer.commit":
+                self.commit_audio()
+            case _ if self.state is ProtocolState.READY:
+                self._frames.append(wire.encode_raw(self._new_id("raw"), message))
+            case _:
+                self.counters.gated_raw += 1
+
     def send_tool_output(self, call_id: str, output: str, now: float, respond: bool = True) -> None:
         """The result of a tool call; `respond` lets the model speak about it."""
         self._send_item(wire.encode_tool_output(self._new_id("item"), call_id, output))
@@ -217,9 +262,9 @@ class RealtimeProtocol:
         if response is not None:
             body = deepcopy(dict(response))
             wire.encode_response_create("", body)
-            if body.get("conversation") == "none" and len(body.get("metadata") or {}) > 15:
+            if body.get("conversation") == "none" and len(body.get("metadata") or {}) > MAX_METADATA:
                 raise ValueError(
-                    "response.metadata holds 16 pairs, at most 15 are free for an out-of-band response"
+                    f"response.metadata holds 16 pairs, at most {MAX_METADATA} are free for an out-of-band response"
                 )
             self._request(CreateRequest(body), now)
         elif self._commit_gated:
@@ -242,12 +287,10 @@ class RealtimeProtocol:
         speaking = self._conversation.audio.speaking_responses()
         if halt.cancel:
             self._send_cancel(halt.response_id)
-        beside = [response_id for response_id in self._beside.values() if response_id in speaking]
+        beside = [response_id for response_id in self._beside.response_ids if response_id in speaking]
         for response_id in beside:
             self._send_cancel(response_id)
-        kept = [held for held in self._held if not (isinstance(held, CreateRequest) and held.automatic)]
-        forgotten = len(kept) != len(self._held)
-        self._held = deque(kept)
+        forgotten = self._held.drop_automatic()
         cuts = self._conversation.interrupt(
             [(PartKey(part.item_id, part.content_index), part.heard_ms) for part in heard]
         )
@@ -259,11 +302,12 @@ class RealtimeProtocol:
         elif halt.stopped or forgotten or beside:
             self._emit(out.RealtimeModelAudioInterruptedEvent(None, 0, 0))
 
-    def update_session(self, session: Mapping[str, Any], now: float) -> None:
-        """Change the keys given, by the rules of `session.update`. A refused update is an error event, and
-        the configuration stays as it was. Without a connection the next one is configured with it."""
+    def update_session(self, session: Mapping[str, Any], now: float, event_id: str | None = None) -> None:
+        """Change the keys given, by the rules of `session.update`. A refused update is an error event with
+        this `event_id`, and the configuration stays as it was. Without a connection the next one is
+        configured with it."""
         changes = {"type": "realtime", **deepcopy(dict(session))}  # the one key an update must have
-        event_id = self._new_id("session")
+        event_id = event_id or self._new_id("session")
         frame = wire.encode_session_update(event_id, changes)
         if self.state is ProtocolState.DISCONNECTED:
             self._updates.keep(changes)
@@ -279,8 +323,9 @@ class RealtimeProtocol:
             return
         self.state = ProtocolState.READY
         self._emit(out.RealtimeModelSessionReadyEvent(session))
-        held, self._held = self._held, deque()
-        for waiting in held:
+        for item in replay_items(self.history) if self._replay else ():
+            self._frames.append(wire.encode_item(self._new_id("item"), item))
+        for waiting in self._held.take():
             if isinstance(waiting, CreateRequest):
                 self._request(waiting, now)
             else:
@@ -321,22 +366,19 @@ class RealtimeProtocol:
             self._frames.append(wire.encode_response_create(request.event_id, request.body))
 
     def _send_beside(self, body: Mapping[str, Any]) -> None:
-        if len(self._beside) >= MAX_OUT_OF_BAND:
-            self._refuse_request("too many out-of-band responses are running", out_of_band=True)
+        if self._beside.full:
+            detail = f"more than {MAX_OUT_OF_BAND} out-of-band responses are running"
+            self._refuse_request(detail, out_of_band=True)
             return
         event_id = self._new_id("create")
-        tagged = {**body, "metadata": {**(body.get("metadata") or {}), OUT_OF_BAND_TAG: event_id}}
-        self._beside[event_id] = None
-        self._frames.append(wire.encode_response_create(event_id, tagged))
+        self._frames.append(wire.encode_response_create(event_id, self._beside.start(event_id, body)))
 
     def _response_created(self, event: ev.ResponseCreated, now: float) -> None:
-        tag = event.metadata.get(OUT_OF_BAND_TAG)
-        if isinstance(tag, str) and tag in self._beside:
-            if self._beside[tag] is None:
-                self._beside[tag] = event.response_id
-                self._conversation.audio.out_of_band.add(event.response_id)
-                self._emit(out.RealtimeModelTurnStartedEvent(event.response_id, out_of_band=True))
-        elif self._slot.is_new(event.response_id):
+        beside = self._beside.created(event.response_id, event.metadata)
+        if beside:
+            self._conversation.audio.out_of_band.add(event.response_id)
+            self._emit(out.RealtimeModelTurnStartedEvent(event.response_id, out_of_band=True))
+        elif beside is None and self._slot.is_new(event.response_id):
             self._begin_turn(event.response_id, now)
 
     def _response_content(self, response_id: str, now: float) -> None:
@@ -358,12 +400,10 @@ class RealtimeProtocol:
             self._emit(out.RealtimeModelTurnStartedEvent(response_id))
 
     def _response_done(self, event: ev.ResponseDone) -> None:
-        for event_id, response_id in self._beside.items():
-            if response_id is not None and response_id == event.response_id:
-                del self._beside[event_id]
-                self._conversation.audio.finish_response(response_id)
-                self._end_turn(response_id, event.status, event.detail, event.usage, out_of_band=True)
-                return
+        if event.response_id is not None and self._beside.done(event.response_id):
+            self._conversation.audio.finish_response(event.response_id)
+            self._end_turn(event.response_id, event.status, event.detail, event.usage, out_of_band=True)
+            return
         news, response_id = self._slot.done(event.response_id)
         if response_id is not None:
             self._conversation.audio.begin(response_id)
@@ -425,9 +465,8 @@ class RealtimeProtocol:
         self._emit_error(error)
         if error.event_id is None:
             return
-        if error.event_id in self._beside:
-            response_id = self._beside.pop(error.event_id)
-            self._end_turn(response_id, "failed", error.message, out_of_band=True)
+        if self._beside.refused(error.event_id):
+            self._end_turn(None, "failed", error.message, out_of_band=True)
         elif self._slot.refused(error.event_id):
             self._end_turn(None, "failed", error.message)
 
@@ -449,37 +488,12 @@ class RealtimeProtocol:
             self._hold(frame)
 
     def _hold(self, waiting: str | CreateRequest) -> None:
-        """Keep for a ready session. An automatic request replaces an earlier one unless one with a body lies
-        between."""
-        if isinstance(waiting, CreateRequest) and waiting.automatic:
-            for index in range(len(self._held) - 1, -1, -1):
-                earlier = self._held[index]
-                if isinstance(earlier, CreateRequest):
-                    if earlier.automatic:
-                        waiting.absorb(earlier)
-                        del self._held[index]
-                    break
-        if len(self._held) < MAX_HELD:
-            self._held.append(waiting)
-        else:
+        if not self._held.add(waiting):
             self._refuse_request("too much is waiting for the session to be ready")
 
     def _send_cancel(self, response_id: str | None) -> None:
         self._frames.append(wire.encode_response_cancel(self._new_id("cancel"), response_id))
 
     def _send_truncate(self, cut: Cut) -> None:
-        self._frames.append(
-            wire.encode_truncate(
-                self._new_id("truncate"), cut.key.item_id, cut.key.content_index, cut.audio_end_ms
-            )
-        )
-
-
-_RESPONSE_CONTENT = (
-    ev.AudioDelta,
-    ev.TranscriptDelta,
-    ev.AudioDone,
-    ev.TranscriptDone,
-    ev.OutputItemAdded,
-    ev.OutputItemDone,
-)
+        event_id = self._new_id("truncate")
+        self._frames.append(wire.encode_truncate(event_id, *cut.key, cut.audio_end_ms))

@@ -243,3 +243,6 @@ ServerEvent = (
     | UnknownEvent
     | MalformedFrame
 )
+
+RESPONSE_CONTENT = (AudioDelta, TranscriptDelta, AudioDone, TranscriptDone, OutputItemAdded, OutputItemDone)
+"""What only a response that runs can send."""

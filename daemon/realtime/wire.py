@@ -28,12 +28,18 @@ class _BadField(Exception):
 
 def decode(frame: str | bytes) -> ServerEvent:
     """One frame as received. Never raises: what cannot be used becomes a `MalformedFrame`."""
+    return decode_with_data(frame)[0]
+
+
+def decode_with_data(frame: str | bytes) -> tuple[ServerEvent, dict[str, Any] | None]:
+    """Like `decode`, with the JSON object as it came; None if the frame holds none that has a type."""
     if not isinstance(frame, str):
-        return MalformedFrame("binary frame", repr(bytes(frame[:SAMPLE_CHARS]))[:SAMPLE_CHARS])
+        return MalformedFrame("binary frame", repr(bytes(frame[:SAMPLE_CHARS]))[:SAMPLE_CHARS]), None
     if len(frame) > MAX_FRAME_CHARS:
-        return MalformedFrame(f"frame of {len(frame)} characters", _printable(frame[:SAMPLE_CHARS]))
+        return MalformedFrame(f"frame of {len(frame)} characters", _printable(frame[:SAMPLE_CHARS])), None
     if not frame.isascii():
         frame = _printable(frame)
+    whole: dict[str, Any] | None = None
     try:
         data = _DECODER.decode(frame)
         if "\\" in frame and ("\\ud" in frame or "\\uD" in frame):
@@ -41,16 +47,17 @@ def decode(frame: str | bytes) -> ServerEvent:
         if type(data) is not dict:
             raise _BadField("not a JSON object")
         kind = _text(data, "type")
+        whole = data
         decoder = _DECODERS.get(kind)
         if decoder is not None:
-            return decoder(data)
+            return decoder(data), whole
         if kind in UNUSED_TYPES:
-            return ev.UnusedEvent(kind, _optional_text(data, "response_id"))
-        return ev.UnknownEvent(kind, data)
+            return ev.UnusedEvent(kind, _optional_text(data, "response_id")), whole
+        return ev.UnknownEvent(kind, data), whole
     except _BadField as bad:
-        return MalformedFrame(str(bad), frame[:SAMPLE_CHARS])
+        return MalformedFrame(str(bad), frame[:SAMPLE_CHARS]), whole
     except (ValueError, RecursionError) as bad:
-        return MalformedFrame(f"not JSON: {bad}"[:SAMPLE_CHARS], frame[:SAMPLE_CHARS])
+        return MalformedFrame(f"not JSON: {bad}"[:SAMPLE_CHARS], frame[:SAMPLE_CHARS]), whole
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -130,6 +137,14 @@ def _error(data: dict[str, Any]) -> ServerEvent:
     code = _optional_text(error, "code") or _optional_text(error, "type")
     message = _optional_text(error, "message") or code or "unknown error"
     return ev.ServerError(code, message, _optional_text(error, "param"), _optional_text(error, "event_id"))
+
+
+def read_item(item: Mapping[str, Any]) -> ev.WireItem:
+    """An item as `conversation.item.create` takes it. Raises ValueError without id or type."""
+    try:
+        return _item({"item": dict(item)})
+    except _BadField as bad:
+        raise ValueError(str(bad)) from None
 
 
 def _item(data: dict[str, Any]) -> ev.WireItem:
@@ -378,8 +393,20 @@ def encode_tool_output(event_id: str, call_id: str, output: str) -> str:
     return encode_item(event_id, {"type": "function_call_output", "call_id": call_id, "output": output})
 
 
-def encode_item(event_id: str, item: Mapping[str, Any]) -> str:
-    return _encode({"type": "conversation.item.create", "event_id": event_id, "item": item})
+def encode_item(event_id: str, item: Mapping[str, Any], after: str | None = None) -> str:
+    message: dict[str, Any] = {"type": "conversation.item.create", "event_id": event_id, "item": item}
+    if after is not None:
+        message["previous_item_id"] = after
+    return _encode(message)
+
+
+def encode_delete(event_id: str, item_id: str) -> str:
+    return _encode({"type": "conversation.item.delete", "event_id": event_id, "item_id": item_id})
+
+
+def encode_raw(event_id: str, message: Mapping[str, Any]) -> str:
+    """Any client event; an id of its own is kept."""
+    return _encode({"event_id": event_id, **message})
 
 
 def encode_truncate(event_id: str, item_id: str, content_index: int, audio_end_ms: int) -> str:

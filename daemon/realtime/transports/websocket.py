@@ -16,7 +16,7 @@ import re
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -40,7 +40,8 @@ _LOST = 1006  # RFC 6455 section 7.1.5: the connection ended without a close fra
 class WebSocketLimits:
     """How long to wait and how much to hold.
 
-    - `ping_interval_s`, `ping_timeout_s`: half the library's 20 s each, so that a link that died silently is
+    - `ping_interval_s` (None: no pings), `ping_timeout_s` (None: wait for ever): half the library's 20 s
+    each, so that a link that died silently is
       noticed within 20 s and not 40; a person is waiting in front of the box.
     - `open_timeout_s`: TCP, TLS and the upgrade together; the library's default.
     - `close_timeout_s`: well under the 15 s that systemd grants the whole daemon.
@@ -52,11 +53,11 @@ class WebSocketLimits:
       megabytes, and a minute of audio would arrive late instead of the link being noticed as slow.
     """
 
-    ping_interval_s: float = 10.0
-    ping_timeout_s: float = 10.0
+    ping_interval_s: float | None = 10.0
+    ping_timeout_s: float | None = 10.0
     open_timeout_s: float = 10.0
     close_timeout_s: float = 2.0
-    max_message_bytes: int = 16 * 1024 * 1024
+    max_message_bytes: int | None = 16 * 1024 * 1024
     receive_high_water: int = 4096
     send_bound_bytes: int = 128 * 1024
     unsent_bytes: int = 16 * 1024
@@ -77,16 +78,16 @@ class WebSocketTransport:
         self,
         url: str,
         *,
-        api_key: Callable[[], str | None] | None = None,
+        api_key: Callable[[], str | Awaitable[str] | None] | None = None,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
         limits: WebSocketLimits | None = None,
     ) -> None:
         """`url`: wss://, or ws:// to this very machine; raises `ValueError` otherwise.
 
-        `api_key` is called at each connect; its `OSError` or `ValueError` is reported as a refused key. With
-        None no key is sent (`headers` may carry another kind of credential). `proxy`: http:// or socks5://
-        URL; the environment's proxy variables are not looked at.
+        `api_key`, plain or async, is called at each connect; its `OSError` or `ValueError` is reported as a
+        refused key. With None no key is sent (`headers` may carry another kind of credential). `proxy`:
+        http:// or socks5:// URL; the environment's proxy variables are not looked at.
         """
         self._address = _checked(url)
         self._url = url
@@ -121,7 +122,7 @@ class WebSocketTransport:
         if self._started:
             raise RuntimeError("a transport connects once; make a new one")
         self._started = True
-        headers = self._headers | self._authorization()
+        headers = self._headers | await self._authorization()
         # Parses every certificate the system trusts: too long for the loop on a small board.
         tls = await asyncio.to_thread(ssl.create_default_context) if self._address.scheme == "wss" else None
         try:
@@ -171,11 +172,12 @@ class WebSocketTransport:
             self._closing = asyncio.create_task(self._close(), name="websocket close")
         await asyncio.shield(self._closing)
 
-    def _authorization(self) -> dict[str, str]:
+    async def _authorization(self) -> dict[str, str]:
         if self._api_key is None:
             return {}
         try:
-            key = self._api_key()
+            answer = self._api_key()
+            key = await answer if isinstance(answer, Awaitable) else answer
         except (OSError, ValueError) as error:
             raise TransportRefused(Refusal.KEY, str(error)) from None
         if key is None and not _is_loopback(self._address.hostname):

@@ -244,3 +244,16 @@ async def test_deadline_of_the_protocol_is_kept() -> None:
     await asyncio.sleep(16)  # an answer that does not begin within 15 s is given up
     assert any(isinstance(e, rt.RealtimeModelTurnEndedEvent) and e.status == "lost" for e in setup.events)
     await setup.end()
+
+
+@virtual
+async def test_a_renewed_session_is_replaced_at_once_and_says_why() -> None:
+    setup = Setup(Wire(), Wire())
+    await settle()
+    setup.wires[0].configure()
+    await settle()
+    setup.link.renew("55 minutes old")
+    await settle()
+    assert setup.opened == 2
+    assert str(setup.link.last_loss) == "55 minutes old"
+    await setup.end()

@@ -9,6 +9,7 @@ import pytest
 
 from daemon.realtime import model_events as rt
 from daemon.realtime import protocol as module
+from daemon.realtime.held import MAX_HELD
 from daemon.realtime.history import HistoryItem
 from daemon.realtime.protocol import HeardPosition, ProtocolState, RealtimeProtocol
 from tests.daemon.realtime.talk import Talk
@@ -136,11 +137,11 @@ def test_what_is_held_or_not_yet_sent_goes_down_with_the_link() -> None:
 
 def test_what_is_held_is_bounded() -> None:
     talk = Talk(ready=False)
-    for _ in range(module.MAX_HELD + 2):
+    for _ in range(MAX_HELD + 2):
         talk.protocol.send_tool_output("c", "x", talk.now, respond=False)
     assert talk.protocol.counters.dropped_requests == 2
     talk.connect()
-    assert len(talk.sent()) == module.MAX_HELD + 1
+    assert len(talk.sent()) == MAX_HELD + 1
 
 
 def test_a_later_update_keeps_what_it_does_not_name() -> None:

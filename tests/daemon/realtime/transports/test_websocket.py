@@ -253,6 +253,14 @@ def test_unusable_key_is_refused_before_the_network_is_touched(
     assert sentence in str(refused)
 
 
+def test_a_key_may_be_fetched_by_an_async_function() -> None:
+    async def fetch() -> str:
+        return "sk-a b"
+
+    refused = asyncio.run(refusal_of("wss://no-such-host.invalid/", api_key=fetch))
+    assert (refused.refusal, "odd character" in str(refused)) == (Refusal.KEY, True)
+
+
 def test_key_is_in_no_message_repr_or_log_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     body = f'{{"error":{{"code":"invalid_api_key","message":"Incorrect API key provided: {KEY}"}}}}'
