@@ -234,8 +234,8 @@ class RealtimeProtocol:
     def interrupt(self, heard: Sequence[HeardPosition], now: float) -> None:
         """The user cut in. `heard`: every part not wholly heard yet, the one playing first, in play order.
 
-        Cancels what is active, cuts every part at its heard position, forgets automatic requests, and makes
-        everything that was speaking stale. Says so in one event, unless there was nothing (left) to
+        Cancels what is active, cuts every part at its heard position, forgets the requests that wait, and
+        makes everything that was speaking stale. Says so in one event, unless there was nothing (left) to
         interrupt.
         """
         halt = self._slot.halt(now)
@@ -245,7 +245,7 @@ class RealtimeProtocol:
         beside = [response_id for response_id in self._beside.values() if response_id in speaking]
         for response_id in beside:
             self._send_cancel(response_id)
-        kept = [held for held in self._held if not (isinstance(held, CreateRequest) and held.automatic)]
+        kept = [held for held in self._held if not isinstance(held, CreateRequest)]
         forgotten = len(kept) != len(self._held)
         self._held = deque(kept)
         cuts = self._conversation.interrupt(
