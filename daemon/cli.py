@@ -6,6 +6,7 @@ Imports are deferred into the commands, so that `harkd status` on a small board 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -125,7 +126,9 @@ def _demo(arguments: argparse.Namespace) -> int:
     files = DemoFiles(arguments.out)
     try:
         if arguments.mic:
-            return asyncio.run(live_demo(_live_devices(), files, sys.stdout))
+            with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+                asyncio.run(live_demo(_live_devices(), files, sys.stdout))
+            return OK
         say = arguments.say or QUESTION
         if not say.exists():
             return _fail(f"demo: {say} is not there; install alsa-utils (Debian) or pass --say WAV")
@@ -194,8 +197,7 @@ def _devices(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"sound": sound, **nodes}, indent=2))
         return OK
-    for device in sound:
-        print(_device_line(device))
+    print("\n".join(map(_device_line, sound)) or "sound: none")
     for name, found in nodes.items():
         print(f"{name}: {' '.join(found) or 'none'}")
     return OK

@@ -92,8 +92,8 @@ async def recorded_demo(devices: Devices, talker: Talker, files: DemoFiles, out:
     return 1 if problems else 0
 
 
-async def live_demo(devices: Devices, files: DemoFiles, out: IO[str]) -> int:
-    """The same box with a real microphone and loudspeaker, until the input ends or Ctrl-C."""
+async def live_demo(devices: Devices, files: DemoFiles, out: IO[str]) -> None:
+    """The same box with a real microphone and loudspeaker, until it is cancelled by Ctrl-C."""
     stage = Stage(out, out.isatty(), devices.speaker.format.rate_hz)
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(SimulatorServer())
@@ -101,7 +101,6 @@ async def live_demo(devices: Devices, files: DemoFiles, out: IO[str]) -> int:
         box = await _start_box(stack, devices, simulator.url, files, stage)
         stage.line("ready", "hold the space bar (or tap it) to talk, Ctrl-C to end")
         await box
-    return 0
 
 
 async def _start_box(

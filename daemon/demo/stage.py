@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import IO
 
 from daemon import notices
@@ -10,7 +11,7 @@ from daemon.demo.report import Story
 from daemon.events import Phase
 
 STEP_LIMIT_S = 20.0
-SENTENCE_ENDS = (".", "?", "!", "…")
+SENTENCE_END = r"[^0-9][.?!…]\s*$"  # not the point in 1.5
 
 MARKS = {
     Phase.OFFLINE: ("x", "31"),
@@ -53,7 +54,7 @@ class Stage:
                 self.line("you said", text)
             case notices.AnswerText(_, delta):
                 self._words += delta
-                if delta.rstrip().endswith(SENTENCE_ENDS):
+                if re.search(SENTENCE_END, self._words):
                     self._print_words()
             case notices.Interrupted():
                 self.story.cuts.append(notice)

@@ -111,7 +111,7 @@ class Conversation:
 
     def _audio_delta(self, event: ev.AudioDelta) -> None:
         key = PartKey(event.item_id, event.content_index)
-        if event.response_id in self.audio.stale:
+        if event.response_id in self.audio.stale or event.response_id in self.audio.ended:
             self._counters.stale_deltas += 1
             cut = self.audio.receive_late(key, event.response_id, len(event.pcm))
             if cut is not None:

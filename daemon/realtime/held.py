@@ -32,11 +32,11 @@ class HeldBack:
         self._waiting.append(held)
         return True
 
-    def drop_automatic(self) -> bool:
-        """Forget the requests without a body; True if there were any."""
-        kept = [held for held in self._waiting if not (isinstance(held, CreateRequest) and held.automatic)]
+    def drop_requests(self) -> bool:
+        """Forget every request; True if there were any."""
+        kept: deque[Held] = deque(held for held in self._waiting if not isinstance(held, CreateRequest))
         dropped = len(kept) != len(self._waiting)
-        self._waiting = deque(kept)
+        self._waiting = kept
         return dropped
 
     def take(self) -> deque[Held]:

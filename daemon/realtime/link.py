@@ -163,7 +163,8 @@ class RealtimeLink:
         except (TransportRefused, TransportClosed, UplinkCongested) as error:
             return error
         except asyncio.CancelledError:
-            if self._broken is None:  # cancelled from above, not by `_break`
+            stopped = asyncio.current_task()
+            if self._broken is None or (stopped and stopped.cancelling()):  # from above, not only by `_break`
                 self._session.cancel()
                 await asyncio.gather(self._session, return_exceptions=True)
                 raise

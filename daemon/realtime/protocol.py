@@ -263,9 +263,8 @@ class RealtimeProtocol:
             body = deepcopy(dict(response))
             wire.encode_response_create("", body)
             if body.get("conversation") == "none" and len(body.get("metadata") or {}) > MAX_METADATA:
-                raise ValueError(
-                    f"response.metadata holds 16 pairs, at most {MAX_METADATA} are free for an out-of-band response"
-                )
+                free = f"at most {MAX_METADATA} are free for an out-of-band response"
+                raise ValueError(f"response.metadata holds 16 pairs, {free}")
             self._request(CreateRequest(body), now)
         elif self._commit_gated:
             self._commit_gated = False
@@ -279,8 +278,8 @@ class RealtimeProtocol:
     def interrupt(self, heard: Sequence[HeardPosition], now: float) -> None:
         """The user cut in. `heard`: every part not wholly heard yet, the one playing first, in play order.
 
-        Cancels what is active, cuts every part at its heard position, forgets automatic requests, and makes
-        everything that was speaking stale. Says so in one event, unless there was nothing (left) to
+        Cancels what is active, cuts every part at its heard position, forgets the requests that wait, and
+        makes everything that was speaking stale. Says so in one event, unless there was nothing (left) to
         interrupt.
         """
         halt = self._slot.halt(now)
@@ -290,7 +289,7 @@ class RealtimeProtocol:
         beside = [response_id for response_id in self._beside.response_ids if response_id in speaking]
         for response_id in beside:
             self._send_cancel(response_id)
-        forgotten = self._held.drop_automatic()
+        forgotten = self._held.drop_requests()
         cuts = self._conversation.interrupt(
             [(PartKey(part.item_id, part.content_index), part.heard_ms) for part in heard]
         )

@@ -286,11 +286,10 @@ class ResponseSlot:
         return False
 
     def halt(self, now: float) -> Halt:
-        """The user cut in: automatic requests are forgotten, the active response is to be cancelled now, one
-        in flight as soon as it begins. Requests with a body of their own stay."""
-        kept = deque(request for request in self.pending if not request.automatic)
-        forgotten = len(self.pending) != len(kept)
-        self.pending = kept
+        """The user cut in: requests that wait are forgotten, the active response is to be cancelled now, one
+        in flight as soon as it begins."""
+        forgotten = bool(self.pending)
+        self.pending.clear()
         stops = self.state is not SlotState.FREE and not self.cancelled
         cancel = stops and self.state is SlotState.ACTIVE
         self.cancelled = self.cancelled or stops

@@ -70,6 +70,7 @@ class AudioLedger:
     def __init__(self) -> None:
         self.stale: RecentSet[str] = RecentSet(MAX_STALE)
         self.out_of_band: RecentSet[str] = RecentSet(MAX_STALE)
+        self.ended: RecentSet[str] = RecentSet(MAX_STALE)
         self._seen: RecentSet[str] = RecentSet(MAX_STALE)  # current ones, ended or not
         self._parts: dict[PartKey, ReceivedPart] = {}
         self._ends_ms: dict[PartKey, int] = {}  # where interruptions have ended parts so far
@@ -86,7 +87,7 @@ class AudioLedger:
         self._part(key, response_id).received_bytes += n_bytes
 
     def receive_late(self, key: PartKey, response_id: str, n_bytes: int) -> Cut | None:
-        """Note audio of a stale response. The first of a part that was not cut yet cuts it where it stood
+        """Note audio of a stale or ended response. The first of a part that was not cut yet cuts it where it stood
         when the response became stale: at 0 if nothing of it had arrived."""
         if not n_bytes or response_id in self.out_of_band:
             return None
@@ -103,7 +104,8 @@ class AudioLedger:
             part.finished = True
 
     def finish_response(self, response_id: str) -> None:
-        """No part of this response will grow any more."""
+        """No part of this response will grow any more; what still comes of it has no end and is not played."""
+        self.ended.add(response_id)
         for part in self._parts.values():
             if part.response_id == response_id:
                 part.finished = True
@@ -133,6 +135,7 @@ class AudioLedger:
     def clear(self) -> None:
         self.stale.clear()
         self.out_of_band.clear()
+        self.ended.clear()
         self._seen.clear()
         self._parts.clear()
         self._ends_ms.clear()

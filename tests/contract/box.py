@@ -131,10 +131,14 @@ class Box:
         self.servers: list[Server] = []
         self.next_server: list[Server] = []
         self.notices: list[Notice] = []
-        devices = Devices(self.microphone, self.speaker, self.button)
-        app_settings = AppSettings(talk or TalkSettings(), {"type": "realtime"}, **settings)
-        self.app = App(app_settings, devices, self._open, [self.notices.append])
+        self._settings = AppSettings(talk or TalkSettings(), {"type": "realtime"}, **settings)
+        self.use(Devices(self.microphone, self.speaker, self.button))
         self._stopping = asyncio.Event()
+
+    def use(self, devices: Devices) -> None:
+        """Before the start: these devices instead, which the test steps itself."""
+        self._devices = devices
+        self.app = App(self._settings, devices, self._open, [self.notices.append])
 
     def _open(self) -> Server:
         self.servers.append(self.next_server.pop(0) if self.next_server else Server())
@@ -154,8 +158,8 @@ class Box:
         await self._task
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         assert others == [], "tasks left behind"
-        assert not self.microphone.running
-        assert not self.speaker.running
+        assert not self._devices.microphone.running
+        assert not self._devices.speaker.running
 
     async def settle(self) -> None:
         for _ in range(30):

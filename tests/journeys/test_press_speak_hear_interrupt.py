@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import wave
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
 from box import PERIOD_FRAMES, RATE_HZ, Box, Server, voice
-from virtual_loop import run_virtual
+from virtual_loop import VirtualLoop, run_virtual
 
 from daemon import notices
+from daemon.app import Devices
 from daemon.appliance import TalkMode, TalkSettings
 from daemon.events import Phase
 from daemon.transitions import Turn
+from hw.audio.wavfile import WavMicrophone, WavSpeaker
 
 FADE_FRAMES = 5 * RATE_HZ // 1000
 
@@ -50,6 +55,51 @@ def test_no_sample_is_lost_after_the_press_edge(preroll_ms: int, offset: int) ->
             assert box.server.types() == ["session.update", "append", "commit", "response.create"]
 
     run_virtual(main())
+
+
+def test_wav_files_in_and_out_lose_no_sample_and_fall_silent_within_a_period(tmp_path: Path) -> None:
+    """The same two promises with the WAV drivers, stepped period by period."""
+    spoken = voice(30 * PERIOD_FRAMES)
+    write_wav(tmp_path / "mouth.wav", spoken)
+
+    async def main() -> int:
+        box = Box(TalkSettings(preroll_ms=0))
+        microphone = WavMicrophone(tmp_path / "mouth.wav", paced=False, lead_in_s=0.2)
+        speaker = WavSpeaker(tmp_path / "ear.wav", rate_hz=RATE_HZ, paced=False)
+        box.use(Devices(microphone, speaker, box.button))
+        async with box:
+            microphone.advance(20)  # the file begins with the next period
+            await box.settle()
+            await box.press()
+            microphone.advance(29)
+            await box.settle()
+            await box.release()
+            microphone.advance(1)
+            await box.settle()
+            assert box.server.appended() == spoken
+            box.server.answer("r1", "i1", loud(5 * RATE_HZ))
+            await box.settle()
+            speaker.advance(100)
+            await box.press()
+            speaker.advance(100)
+            [truncate] = box.server.of("conversation.item.truncate")
+            assert truncate["audio_end_ms"] == 1000
+            return 100 * PERIOD_FRAMES
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        decided_at = runner.run(main())
+    with wave.open(str(tmp_path / "ear.wav"), "rb") as ear:
+        heard = ear.readframes(ear.getnframes())
+    assert heard[: decided_at * 2] == loud(decided_at)
+    assert 0 < len(heard[decided_at * 2 :].rstrip(b"\0")) <= FADE_FRAMES * 2 <= PERIOD_FRAMES * 2
+
+
+def write_wav(path: Path, pcm: bytes) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes(pcm)
 
 
 @virtual

@@ -123,10 +123,13 @@ def test_empty_key_file_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_key_file_of_somebody_else_is_an_error_unless_the_environment_has_a_key(tmp_path: Path) -> None:
-    file = written(tmp_path / "key", "sk-file", 0o600)
-    for directory in [tmp_path, *tmp_path.parents[:2]]:
-        directory.chmod(0o755)
+def test_key_file_of_somebody_else_is_an_error_unless_the_environment_has_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "key", "sk-file", 0o600)
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)  # from inside it only the file itself is in the way
+    file = Path("key")
     os.seteuid(65534)
     try:
         with pytest.raises(PermissionError, match="cannot be read by this user"):

@@ -53,6 +53,14 @@ def test_answer_is_shown_a_sentence_a_line_whatever_happens_in_between() -> None
     ]
 
 
+def test_point_in_a_number_ends_no_sentence() -> None:
+    async def act(stage: Stage) -> None:
+        for word in ("It took 1.", "5 s."):
+            stage.on_notice(notices.AnswerText("r1", word))
+
+    assert on_stage(act) == "  0.00    answer     It took 1.5 s.\n"
+
+
 def test_colours_only_where_wanted() -> None:
     async def act(stage: Stage) -> None:
         stage.on_notice(notices.PhaseChanged(Phase.SPEAKING))

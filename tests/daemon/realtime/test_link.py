@@ -233,6 +233,24 @@ async def test_error_of_ours_costs_the_connection_not_the_box() -> None:
     await setup.end()
 
 
+@pytest.mark.parametrize("break_first", [False, True])
+def test_cancelling_ends_the_link_although_its_connection_breaks_too(break_first: bool) -> None:
+    async def main() -> None:
+        setup = Setup(Wire())
+        await settle()
+        if break_first:
+            setup.link.give_up("too slow")
+        setup.task.cancel()
+        if not break_first:
+            setup.link.give_up("too slow")
+        await asyncio.sleep(60)
+        assert setup.task.cancelled()
+        assert setup.opened == 1
+        await setup.end()
+
+    run_virtual(main())
+
+
 @virtual
 async def test_deadline_of_the_protocol_is_kept() -> None:
     setup = Setup(Wire())

@@ -412,6 +412,15 @@ def test_late_audio_and_words_of_an_interrupted_response_are_dropped_and_counted
     assert talk.protocol.counters.stale_deltas == 4
 
 
+def test_audio_after_the_end_of_its_response_is_dropped_and_counted() -> None:
+    """Nothing would ever end such a part: the box would play it for ever and, hands-free, be deaf."""
+    talk = speaking("a").done("r1")
+    talk.sent(), talk.told()
+    talk.audio("r1", "a", 20).audio("r1", "b", 20)
+    assert talk.told() == []
+    assert talk.protocol.counters.stale_deltas == 2
+
+
 def test_an_item_first_seen_after_the_interruption_is_cut_at_zero_once() -> None:
     talk = speaking("a").interrupt(("a", 250))
     talk.sent()
