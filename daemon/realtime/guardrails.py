@@ -46,6 +46,10 @@ class OutputGuardrail:
     guardrail_function: GuardrailFunction
     name: str | None = None
 
+    def __post_init__(self) -> None:
+        if not callable(self.guardrail_function):
+            raise UserError(f"a guardrail is made of a function, not of {self.guardrail_function!r}")
+
     def get_name(self) -> str:
         return self.name or str(getattr(self.guardrail_function, "__name__", "output guardrail"))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from daemon.realtime.context import RunContextWrapper
 from daemon.realtime.errors import UserError
 from daemon.realtime.function_schema import NO_PARAMETERS, typed_input
-from daemon.realtime.tools import Enabled, check_tool_name
+from daemon.realtime.tools import Enabled, check_switch, check_tool_name
 
 if TYPE_CHECKING:
     from daemon.realtime.agent import RealtimeAgent
@@ -42,6 +42,7 @@ class Handoff:
             check_tool_name(self.tool_name)
         except UserError as bad:
             raise UserError(f"hand-off to {self.agent_name!r}: {bad}") from None
+        check_switch(f"hand-off to {self.agent_name!r}: is_enabled", self.is_enabled)
 
     def get_transfer_message(self, agent: RealtimeAgent[Any]) -> str:
         """What the model gets as the result of the transfer."""

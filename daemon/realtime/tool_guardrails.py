@@ -80,6 +80,9 @@ class ToolInputGuardrail:
     guardrail_function: InputCheck
     name: str | None = None
 
+    def __post_init__(self) -> None:
+        _check_callable(self.guardrail_function)
+
     def get_name(self) -> str:
         return self.name or str(getattr(self.guardrail_function, "__name__", "tool input guardrail"))
 
@@ -95,12 +98,20 @@ class ToolOutputGuardrail:
     guardrail_function: OutputCheck
     name: str | None = None
 
+    def __post_init__(self) -> None:
+        _check_callable(self.guardrail_function)
+
     def get_name(self) -> str:
         return self.name or str(getattr(self.guardrail_function, "__name__", "tool output guardrail"))
 
     async def run(self, data: ToolOutputGuardrailData) -> ToolGuardrailFunctionOutput:
         """Raises what the function raises, `UserError` if it answers anything but a verdict."""
         return await _verdict(self.get_name(), self.guardrail_function(data))
+
+
+def _check_callable(function: object) -> None:
+    if not callable(function):
+        raise UserError(f"a tool guardrail is made of a function, not of {function!r}")
 
 
 async def _verdict(name: str, answer: Verdict) -> ToolGuardrailFunctionOutput:

@@ -66,15 +66,17 @@ class FunctionTool:
 
     def __post_init__(self) -> None:
         check_tool_name(self.name)
+        if not isinstance(self.description, str):
+            raise UserError(f"tool {self.name}: description is {self.description!r}, allowed: text")
+        if not callable(self.on_invoke_tool):
+            raise UserError(f"tool {self.name}: on_invoke_tool is no function but {self.on_invoke_tool!r}")
         if self.strict_json_schema:
             self.params_json_schema = strict_json_schema(self.params_json_schema)
         _check_timeout(self.name, self.timeout_seconds, self.timeout_behavior)
         _check_guardrails(self.name, self.tool_input_guardrails, ToolInputGuardrail)
         _check_guardrails(self.name, self.tool_output_guardrails, ToolOutputGuardrail)
-        for field in ("is_enabled", "needs_approval"):
-            value = getattr(self, field)
-            if not isinstance(value, bool) and not callable(value):
-                raise UserError(f"tool {self.name}: {field} is {value!r}, allowed: True, False or a function")
+        check_switch(f"tool {self.name}: is_enabled", self.is_enabled)
+        check_switch(f"tool {self.name}: needs_approval", self.needs_approval)
 
     def to_wire(self) -> dict[str, Any]:
         return {
@@ -94,6 +96,12 @@ def check_tool_name(name: object) -> None:
         possible = re.sub(r"[^a-zA-Z0-9_-]+", "_", str(name)).strip("_")[:64]
         hint = f", for example {possible!r}" if possible else ""
         raise UserError(f"{name!r} is no name for a tool, allowed: 1 to 64 letters, digits, _ and -{hint}")
+
+
+def check_switch(what: str, value: object) -> None:
+    """Raises `UserError` unless it is a bool or can be asked for one."""
+    if not isinstance(value, bool) and not callable(value):
+        raise UserError(f"{what} is {value!r}, allowed: True, False or a function")
 
 
 ToolFunction = Callable[..., Any]

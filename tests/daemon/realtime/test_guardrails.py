@@ -54,6 +54,11 @@ def test_guardrail_that_answers_nonsense_is_named() -> None:
         asyncio.run(broken.run(RUN, AGENT, ""))
 
 
+def test_guardrail_of_no_function_is_refused() -> None:
+    with pytest.raises(UserError, match="a guardrail is made of a function, not of 'no swearing'"):
+        OutputGuardrail("no swearing")  # type: ignore[arg-type]
+
+
 def test_guardrail_in_two_lists_counts_once() -> None:
     one = OutputGuardrail(sensitive_data_check)
     assert joined_guardrails([one], [late, one]) == [one, late]

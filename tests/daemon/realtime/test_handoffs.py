@@ -105,6 +105,8 @@ def two(context: object, reason: object) -> None: ...
             lambda: realtime_handoff(BILLING, "a b"),
             "'Billing Support': 'a b' is no name .* for example 'a_b'",
         ),
+        (lambda: realtime_handoff(BILLING, is_enabled="yes"), "is_enabled is 'yes', allowed: True, False or"),
+        (lambda: realtime_handoff(BILLING, on_handoff="x"), "on_handoff must take the context, and"),
         (lambda: realtime_handoff("billing"), "takes a RealtimeAgent, not 'billing'"),
         (
             lambda: realtime_handoff(BILLING, None, "a", tool_description="b"),

@@ -14,6 +14,7 @@ from daemon.realtime.tool_guardrails import (
     ToolGuardrailFunctionOutput,
     ToolInputGuardrail,
     ToolInputGuardrailData,
+    ToolOutputGuardrail,
     ToolOutputGuardrailData,
     tool_input_guardrail,
     tool_output_guardrail,
@@ -49,6 +50,12 @@ def test_output_guardrail_that_is_async(output: str, behaviour: str) -> None:
     verdict = asyncio.run(no_secrets.run(ToolOutputGuardrailData(CONTEXT, AGENT, output)))
     assert verdict.behavior["type"] == behaviour
     assert no_secrets.get_name() == "secrets"
+
+
+@pytest.mark.parametrize("kind", [ToolInputGuardrail, ToolOutputGuardrail])
+def test_guardrail_of_no_function_is_refused(kind: Any) -> None:
+    with pytest.raises(UserError, match="a tool guardrail is made of a function, not of 5"):
+        kind(5)
 
 
 def test_guardrail_that_answers_nonsense_is_named() -> None:

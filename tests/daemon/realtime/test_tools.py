@@ -117,15 +117,22 @@ def lets_through(data: Any) -> ToolGuardrailFunctionOutput:
             {"timeout_behavior": "raise"},
             "timeout_behavior is 'raise', allowed: error_as_result, raise_exception",
         ),
+        ({"description": None}, "tool echo: description is None, allowed: text"),
+        ({"on_invoke_tool": "echo"}, "tool echo: on_invoke_tool is no function but 'echo'"),
         ({"is_enabled": "yes"}, "tool echo: is_enabled is 'yes', allowed: True, False or a function"),
         ({"needs_approval": None}, "tool echo: needs_approval is None"),
         ({"tool_input_guardrails": [lets_through]}, "is not a ToolInputGuardrail"),
     ],
 )
 def test_tool_refuses_impossible_options(options: dict[str, Any], complaint: str) -> None:
-    given = {"name": "echo", "description": "", "params_json_schema": {"type": "object"}, **options}
+    given: dict[str, Any] = {
+        "name": "echo",
+        "description": "",
+        "params_json_schema": {},
+        "on_invoke_tool": echo,
+    }
     with pytest.raises(UserError, match=complaint):
-        FunctionTool(on_invoke_tool=echo, **given)
+        FunctionTool(**{**given, **options})
 
 
 def test_function_tool_names_the_option_that_was_meant() -> None:
