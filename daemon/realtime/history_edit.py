@@ -10,13 +10,12 @@ from typing import Any
 from daemon.realtime.errors import UserError
 from daemon.realtime.items import (
     AssistantAudio,
-    AssistantMessageItem,
     AssistantText,
     InputAudio,
     InputImage,
     RealtimeItem,
-    SystemMessageItem,
-    UserMessageItem,
+    RealtimeMcpCallItem,
+    RealtimeToolCallItem,
 )
 
 MAX_ID_CHARS = 32
@@ -46,8 +45,8 @@ def history_edits(
 
     `outputs`: for calls that have a result, the id of the item with the result; it goes with its call. A
     message that changed or moved is deleted and created anew with its id. Spoken words come back as text:
-    the API takes no assistant audio. Calls can only be deleted. Raises `UserError` for what cannot be,
-    before anything is sent.
+    the API takes no assistant audio. Raises `UserError` for what cannot be created, before anything
+    is sent.
     """
     outputs = outputs or {}
     _check_ids(current, wanted)
@@ -58,23 +57,34 @@ def history_edits(
         edits += [DeleteItem(each) for each in (item_id, outputs.get(item_id)) if each is not None]
     previous = "root"
     for item in wanted:
-        if item.item_id not in kept:
-            edits.append(CreateItem(wire_message(item), previous))
-        previous = outputs.get(item.item_id, item.item_id)
+        if item.item_id in kept:
+            previous = outputs.get(item.item_id, item.item_id)
+            continue
+        for wire in wire_items(item):
+            edits.append(CreateItem(wire, previous))
+            previous = wire["id"]
     return edits
 
 
-def wire_message(item: RealtimeItem) -> dict[str, Any]:
-    """A message as `conversation.item.create` takes it, with its id. Raises `UserError` for anything else."""
-    if not isinstance(item, SystemMessageItem | UserMessageItem | AssistantMessageItem):
-        raise UserError(
-            f"item {item.item_id!r} is a {item.type}: it can be deleted, not changed, moved or added"
-        )
+def wire_items(item: RealtimeItem) -> list[dict[str, Any]]:
+    """As `conversation.item.create` takes it, with ids: a message, or a call and, if there is one, its result.
+
+    Raises `UserError` for a message without words, and for calls of hosted MCP tools: only the server makes
+    those.
+    """
+    if isinstance(item, RealtimeToolCallItem):
+        call = {"type": "function_call", "id": item.item_id, "name": item.name, "arguments": item.arguments}
+        call_id = item.call_id or item.item_id
+        result = {"type": "function_call_output", "id": f"{item.item_id[:30]}_o", "call_id": call_id}
+        made = [{**call, "call_id": call_id}]
+        return made if item.output is None else [*made, {**result, "output": item.output}]
+    if isinstance(item, RealtimeMcpCallItem):
+        raise UserError(f"item {item.item_id!r} is a call of the server: it cannot be changed or added")
     parts: list[Any] = [*item.content]
     content = [wire for wire in map(_wire_part, parts) if wire is not None]
     if not content:
         raise UserError(f"item {item.item_id!r} has no words to be created from")
-    return {"type": "message", "id": item.item_id, "role": item.role, "content": content}
+    return [{"type": "message", "id": item.item_id, "role": item.role, "content": content}]
 
 
 def _wire_part(part: Any) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.realtime.errors import UserError
-from daemon.realtime.history_edit import CreateItem, DeleteItem, history_edits, wire_message
+from daemon.realtime.history_edit import CreateItem, DeleteItem, history_edits, wire_items
 from daemon.realtime.items import (
     AssistantAudio,
     AssistantMessageItem,
@@ -18,6 +18,7 @@ from daemon.realtime.items import (
     InputImage,
     InputText,
     RealtimeItem,
+    RealtimeMcpCallItem,
     RealtimeToolCallItem,
     SystemMessageItem,
     UserMessageItem,
@@ -77,6 +78,19 @@ def test_edit_adds_behind_the_result_of_a_call() -> None:
     assert history_edits([A, CALL], [A, CALL, B], {"f": "o"}) == [CreateItem(wire("b"), "o")]
 
 
+def test_edit_of_a_call_replaces_it_and_its_result() -> None:
+    edits = history_edits([A, CALL, B], [A, replace(CALL, output="one"), B], {"f": "o"})
+    call = {"type": "function_call", "id": "f", "call_id": "call_1", "name": "clock", "arguments": "{}"}
+    result = {"type": "function_call_output", "id": "f_o", "call_id": "call_1", "output": "one"}
+    assert edits == [DeleteItem("f"), DeleteItem("o"), CreateItem(call, "a"), CreateItem(result, "f")]
+
+
+def test_edit_of_nothing_into_a_whole_conversation_keeps_its_order() -> None:
+    edits = history_edits([], [A, CALL, B])
+    created = [(edit.item["id"], edit.previous_item_id) for edit in edits if isinstance(edit, CreateItem)]
+    assert created == [("a", "root"), ("f", "a"), ("f_o", "f"), ("b", "f_o")]
+
+
 @pytest.mark.parametrize(
     ("item", "role", "content"),
     [
@@ -97,13 +111,16 @@ def test_edit_adds_behind_the_result_of_a_call() -> None:
 )
 def test_message_on_the_wire(item: RealtimeItem, role: str, content: dict[str, Any]) -> None:
     expected = {"type": "message", "id": item.item_id, "role": role, "content": [content]}
-    assert wire_message(item) == expected
+    assert wire_items(item) == [expected]
 
 
 @pytest.mark.parametrize(
     ("wanted", "complaint"),
     [
-        ([replace(CALL, output="one")], "item 'f' is a function_call: it can be deleted, not changed"),
+        (
+            [RealtimeMcpCallItem("m", "search", "{}")],
+            "item 'm' is a call of the server: it cannot be changed",
+        ),
         ([A, A], "item_id is 'a', allowed: 1 to 32 characters, each id once"),
         ([said("")], "item_id is '', allowed"),
         ([said("n" * 33)], "allowed: 1 to 32 characters"),
