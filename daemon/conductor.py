@@ -84,7 +84,9 @@ class Conductor:
         self._onlookers = list(onlookers)
         self._loop = loop
         self._preroll = PreRoll(round(talk.preroll_ms), sound.mic_rate_hz)
-        self._uplink = Uplink(sound.mic_rate_hz, SESSION_RATE_HZ, sound.append_ms, talk.hold_s)
+        # The longest turn, and a second for its last periods: a link lost then must not cost its start.
+        retain_s = talk.max_turn_s + (talk.preroll_ms + talk.release_tail_ms) / 1000 + 1
+        self._uplink = Uplink(sound.mic_rate_hz, SESSION_RATE_HZ, sound.append_ms, retain_s)
         self._downlink = Downlink(SESSION_RATE_HZ, sound.speaker_rate_hz)
         self._inbox: deque[ev.Event] = deque()  # bounded by what one event can cause
         self._pumping = False
@@ -394,7 +396,10 @@ class Conductor:
 
     def _tell(self, notice: notices.Notice) -> None:
         for onlooker in self._onlookers:
-            onlooker(notice)
+            try:
+                onlooker(notice)
+            except Exception:  # supervision point: who looks on must not disturb what is done
+                log.exception("an onlooker failed at %s", notice)
 
     def _note_error(self, message: str) -> None:
         log.warning("%s", message)

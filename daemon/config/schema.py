@@ -7,7 +7,9 @@ for the API key, on purpose: see `daemon.config.files`.
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import Any, Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -150,8 +152,25 @@ class Talk(Section):
 
 
 # As the transport judges it, which looks closer: encrypted, or to this very machine.
-_URL = re.compile(r"(?:wss://[^\s/@#]+|ws://(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?)(?:/[^\s#]*)?")
-_PROXY = re.compile(r"(?:(?:https?|socks5h?)://[^\s/@#]+/?)?")
+_HOST = r"(?:[\w.-]+|\[[\da-fA-F:.]+\])"
+_PORT = r"(?::\d+)?"
+_URL = re.compile(
+    rf"(?:wss://{_HOST}|ws://(?:localhost|127(?:\.\d+){{3}}|\[::1\])){_PORT}(?:[/?][!-~]*)?", re.ASCII
+)
+_PROXY = re.compile(rf"(?:https?|socks5h?)://{_HOST}{_PORT}/?", re.ASCII)
+
+
+def _is_address(text: str, form: re.Pattern[str]) -> bool:
+    """`text` has this form, its numbers are in range, and it has no fragment."""
+    if not form.fullmatch(text) or "#" in text:
+        return False
+    try:
+        address = urlsplit(text)
+        if address.netloc.startswith("127."):
+            ip_address(address.hostname or "")
+        return address.port != 0
+    except ValueError:
+        return False
 
 
 class Session(Section):
@@ -183,7 +202,7 @@ class Session(Section):
     @field_validator("url")
     @classmethod
     def _is_safe(cls, url: str) -> str:
-        if not _URL.fullmatch(url):
+        if not _is_address(url, _URL):
             raise ValueError("is no address the key and the voice may be sent to")
         return url
 
@@ -209,7 +228,7 @@ class Link(Section):
     @field_validator("proxy")
     @classmethod
     def _is_proxy(cls, proxy: str) -> str:
-        if not _PROXY.fullmatch(proxy):
+        if proxy and not _is_address(proxy, _PROXY):
             raise ValueError("is no address of a proxy")
         return proxy
 

@@ -87,8 +87,8 @@ class AudioLedger:
         self._part(key, response_id).received_bytes += n_bytes
 
     def receive_late(self, key: PartKey, response_id: str, n_bytes: int) -> Cut | None:
-        """Note audio of a stale or ended response. The first of a part that was not cut yet cuts it where it stood
-        when the response became stale: at 0 if nothing of it had arrived."""
+        """Note audio of a stale or ended response. The first of a part that was not cut yet cuts it where it
+        stood when the response became so: at 0 if nothing of it had arrived."""
         if not n_bytes or response_id in self.out_of_band:
             return None
         part = self._part(key, response_id)
@@ -104,7 +104,7 @@ class AudioLedger:
             part.finished = True
 
     def finish_response(self, response_id: str) -> None:
-        """No part of this response will grow any more; what still comes of it has no end and is not played."""
+        """No part of this response will grow any more. What still came of it would have no end."""
         self.ended.add(response_id)
         for part in self._parts.values():
             if part.response_id == response_id:

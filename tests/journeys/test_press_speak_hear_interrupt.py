@@ -422,3 +422,60 @@ async def test_error_of_ours_in_one_event_does_not_stop_the_box() -> None:
         box.server.say("response.created", response={"id": "r9", "status": "in_progress", "output": []})
         await box.settle()
         assert box.app.status()["link"] == "ready"
+
+
+@virtual
+async def test_onlooker_that_fails_disturbs_neither_the_turn_nor_the_link() -> None:
+    async with Box() as box:
+        box.app.conductor._onlookers.insert(0, {}.__getitem__)
+        box.server.lose()
+        await box.live(300)
+        spoken = voice(30 * PERIOD_FRAMES)
+        await box.press()
+        await box.live(30, spoken)
+        await box.release()
+        await box.live(1)
+        assert spoken in box.server.appended()
+        assert box.server.types() == ["session.update", "append", "commit", "response.create"]
+
+
+@virtual
+async def test_long_turn_goes_up_again_whole_when_the_link_is_lost_at_its_end() -> None:
+    async with Box(TalkSettings(preroll_ms=0, hold_s=5)) as box:
+        spoken = voice(2_000 * PERIOD_FRAMES)
+        await box.press()
+        await box.live(2_000, spoken)
+        box.server.lose()
+        await box.release()
+        await box.live(600)
+        assert len(box.servers) == 2
+        assert box.server.appended().startswith(spoken)
+        assert box.server.types()[-2:] == ["commit", "response.create"]
+
+
+@pytest.mark.parametrize("command", ["press", "stop"])
+def test_say_that_waits_behind_an_answer_is_cut_with_it(command: str) -> None:
+    async def main() -> None:
+        async with Box() as box:
+            await box.ask_aloud()
+            box.server.created("r1")
+            box.server.delta("r1", "i1", loud(RATE_HZ))
+            await box.live(5)
+            await box.app.handle_request({"command": "say", "text": "Tea is ready."})
+            await box.app.handle_request({"command": command})
+            box.server.done("r1", "cancelled")
+            await box.live(5)
+            assert len(box.server.of("response.create")) == 1  # the question's
+
+    run_virtual(main())
+
+
+@virtual
+async def test_audio_after_the_end_of_an_answer_leaves_nobody_deaf() -> None:
+    async with Box(TalkSettings(mode=TalkMode.HANDS_FREE)) as box:
+        box.server.answer("r1", "i1", loud(RATE_HZ // 10))
+        box.server.delta("r1", "i1", loud(RATE_HZ // 10))
+        await box.live(60)
+        before = len(box.server.appended())
+        await box.live(10, loud(10 * PERIOD_FRAMES))
+        assert len(box.server.appended()) > before

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from daemon.appliance import BargeIn, TalkMode, TalkSettings
 from daemon.config.defaults import render_defaults
 from daemon.config.files import load_config
-from daemon.config.schema import Config, Section, Session, Talk, allowed_values, is_section
+from daemon.config.schema import Config, Link, Section, Session, Talk, allowed_values, is_section
 from daemon.realtime.config import NOISE_REDUCTIONS, VAD_KEYS, SessionConfig
 from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
 
@@ -104,11 +104,24 @@ def test_url_is_one_the_transport_takes(url: str) -> None:
         "wss://host/#x",
         "wss://host/a b",
         "wss://host/\n",
+        "wss://host:99999/",
+        "wss://host:0/",
+        "wss://[bad/",
+        "wss://[::g]/",
+        "wss://?model=x",
+        "wss://host/ä",
+        "ws://127.9999.0.1/",
     ],
 )
 def test_url_the_transport_would_refuse_is_refused(url: str) -> None:
     with pytest.raises(ValidationError):
         Session(url=url)
+
+
+@pytest.mark.parametrize("proxy", ["http://[x", "http://host:999999", "ftp://host", "http://u:p@host"])
+def test_proxy_that_is_no_address_is_refused(proxy: str) -> None:
+    with pytest.raises(ValidationError):
+        Link(proxy=proxy)
 
 
 def test_configuration_cannot_be_changed_by_accident() -> None:
