@@ -67,7 +67,7 @@ def history_edits(
 
 
 def wire_items(item: RealtimeItem) -> list[dict[str, Any]]:
-    """As `conversation.item.create` takes it, with ids: a message, or a call and, if there is one, its result.
+    """As `conversation.item.create` takes it, with ids: a message, or a call and its result if there is one.
 
     Raises `UserError` for a message without words, and for calls of hosted MCP tools: only the server makes
     those.
