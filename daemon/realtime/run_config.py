@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daemon.realtime.approvals import Approvals, ToolErrorFormatter
+from daemon.realtime.barge_in import POLICIES
 from daemon.realtime.errors import UserError, did_you_mean
 from daemon.realtime.guardrails import DEFAULT_DEBOUNCE_TEXT_LENGTH, GuardrailDebounce, OutputGuardrail
 from daemon.realtime.hooks import RealtimeRunHooks
@@ -19,6 +20,7 @@ from daemon.realtime.settings_check import (
     SettingsError,
     SettingsProblem,
     boolean,
+    choice,
     instances_of,
     number,
     record,
@@ -26,6 +28,11 @@ from daemon.realtime.settings_check import (
 )
 
 ApiKey = str | Callable[[], str | Awaitable[str]]
+
+DEFAULT_FILLER = (
+    "You are still waiting for a tool. Say so in one short sentence, in the language of the conversation. "
+    "Do not guess the result."
+)
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 """Default of `max_size`: above what any server event needs, below what hurts a small board."""
@@ -42,7 +49,9 @@ class RunConfig:
     `debounce_text_length`: characters between guardrail checks of an answer, -1 for the end only.
     `async_tool_calls` False runs one tool after the other; neither ever holds up the conversation.
     `approval_timeout_s` rejects calls nobody decided on. `history_store_audio` keeps the user's audio in
-    history items.
+    history items. `barge_in` is a policy of `daemon.realtime.barge_in`, None for what the turn detection
+    says. A tool that runs longer than `filler_after_s` is bridged by a sentence made by
+    `filler_instructions`, if nothing else is being said; None bridges nothing.
     """
 
     model_settings: Layer = field(default_factory=dict)
@@ -56,6 +65,9 @@ class RunConfig:
     history_store_audio: bool = False
     automatically_trigger_response_for_mcp_tool_calls: bool = True
     approval_timeout_s: float | None = None
+    barge_in: str | None = None
+    filler_after_s: float | None = None
+    filler_instructions: str = DEFAULT_FILLER
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,7 @@ class ModelConfig:
     """How one session reaches its server. `headers` replace all of ours, the key included.
 
     `ping_interval_s` None sends no pings, `ping_timeout_s` None waits for ever, `max_size_bytes` None takes
-    any frame.
+    any frame. `wait_until_ready` False goes on trying in the background instead of raising.
     """
 
     api_key: ApiKey | None = field(default=None, repr=False)
@@ -76,6 +88,7 @@ class ModelConfig:
     ping_timeout_s: float | None = 20.0
     handshake_timeout_s: float = 10.0
     max_size_bytes: int | None = MAX_FRAME_BYTES
+    wait_until_ready: bool = True
 
 
 def read_run_config(given: Mapping[str, Any] | None, *, any_voice: bool = False) -> RunConfig:
@@ -212,6 +225,9 @@ _RUN_KEYS: Mapping[str, Check] = {
     "history_store_audio": boolean,
     "automatically_trigger_response_for_mcp_tool_calls": boolean,
     "approval_timeout_s": _given,
+    "barge_in": choice(*POLICIES),
+    "filler_after_s": number(0.1, 600.0),
+    "filler_instructions": text("what to say while a tool runs", empty=False),
 }
 
 _MODEL_KEYS: Mapping[str, Check] = {
@@ -221,6 +237,7 @@ _MODEL_KEYS: Mapping[str, Check] = {
     "call_id": text("the id of a call", empty=False),
     "initial_model_settings": _given,
     "playback_tracker": _given,
+    "wait_until_ready": boolean,
     "transport_config": record(
         {
             "ping_interval": number(0.1, 3600.0),

@@ -127,6 +127,9 @@ class RealtimeRunConfig(TypedDict, total=False):
     history_store_audio: bool
     automatically_trigger_response_for_mcp_tool_calls: bool
     approval_timeout_s: float | None
+    barge_in: Literal["off", "button", "server_vad", "local_vad", "wake_word"] | None
+    filler_after_s: float | None
+    filler_instructions: str
 
 
 class TransportConfig(TypedDict, total=False):
@@ -147,4 +150,5 @@ class RealtimeModelConfig(TypedDict, total=False):
     call_id: str
     initial_model_settings: RealtimeSessionModelSettings
     playback_tracker: Any
+    wait_until_ready: bool
     transport_config: TransportConfig

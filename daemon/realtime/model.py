@@ -1,0 +1,480 @@
+"""The connection to a realtime model as an object: listeners, events in and out. Shell around the link."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from random import Random
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from daemon.realtime import model_events as rt
+from daemon.realtime import model_inputs as inp
+from daemon.realtime.backoff import Backoff
+from daemon.realtime.errors import UserError
+from daemon.realtime.history import History
+from daemon.realtime.lead import initial_payload, initial_session, session_changes
+from daemon.realtime.link import RealtimeLink, SessionRefused
+from daemon.realtime.model_events import RealtimeModelEvent
+from daemon.realtime.playback_position import PlaybackPosition
+from daemon.realtime.protocol import RealtimeProtocol
+from daemon.realtime.renewal import Renewal
+from daemon.realtime.run_config import ModelConfig, is_openai, read_model_config
+from daemon.realtime.settings_types import RealtimeModelConfig, TransportConfig
+from daemon.realtime.transports.port import Refusal, Transport, TransportClosed, TransportRefused
+from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
+from daemon.realtime.truncation import PartKey
+
+log = logging.getLogger("harkd.model")
+
+ADDRESS = "wss://api.openai.com/v1/realtime"
+
+MAX_LISTENER_EVENTS = 1024
+"""Events an async listener may be behind; the oldest is dropped and counted in a log line."""
+
+_USELESS_TO_RETRY = frozenset({Refusal.KEY, Refusal.FORBIDDEN, Refusal.MODEL})
+
+
+class RealtimeModelListener(ABC):
+    """Gets every event of a model in order. `on_event` may be async: it is then awaited in a task of its own
+    and may lag behind; a plain function is called at once and must not block."""
+
+    @abstractmethod
+    def on_event(self, event: RealtimeModelEvent) -> Awaitable[None] | None: ...
+
+
+class _Listening(Protocol):
+    def on_event(self, event: RealtimeModelEvent) -> Awaitable[None] | None: ...
+
+
+Listener = _Listening | Callable[[RealtimeModelEvent], Awaitable[None] | None]
+
+
+class RealtimeModel(ABC):
+    """A realtime model of any kind. Implement it to bring another service or transport."""
+
+    @property
+    def history(self) -> History:
+        """The conversation that `RealtimeModelItemUpdatedEvent` is about; the implementation fills it."""
+        history: History = self.__dict__.setdefault("_history", History())
+        return history
+
+    @abstractmethod
+    async def connect(self, options: RealtimeModelConfig) -> None: ...
+
+    @abstractmethod
+    def add_listener(self, listener: Listener) -> None: ...
+
+    @abstractmethod
+    def remove_listener(self, listener: Listener) -> None: ...
+
+    @abstractmethod
+    async def send_event(self, event: inp.RealtimeModelSendEvent) -> None: ...
+
+    async def send_event_if(self, event: inp.RealtimeModelSendEvent, predicate: Callable[[], bool]) -> bool:
+        """Send the event if nobody is speaking or about to, and `predicate()` holds; whether it was sent."""
+        return False
+
+    @abstractmethod
+    async def close(self) -> None: ...
+
+
+class Listeners:
+    """Calls listeners in the order they were added. One that raises costs a log line, nothing else."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+        self._pumps: dict[int, _Pump] = {}
+
+    def add(self, listener: Listener) -> None:
+        if listener not in self._listeners:
+            self._listeners.append(listener)
+
+    def remove(self, listener: Listener) -> None:
+        if listener not in self._listeners:
+            return
+        known = self._listeners.pop(self._listeners.index(listener))
+        pump = self._pumps.pop(id(known), None)
+        if pump is not None:
+            pump.stop()
+
+    def tell(self, event: RealtimeModelEvent) -> None:
+        for listener in list(self._listeners):
+            on_event: Any = getattr(listener, "on_event", listener)
+            try:
+                if _is_async(on_event):
+                    self._pump(listener, on_event).put(event)
+                else:
+                    on_event(event)
+            except Exception:  # supervision point: a listener of the application
+                log.exception("listener %r failed at %s", listener, event.type)
+
+    def stop(self) -> None:
+        """End the tasks of async listeners; they are still listeners."""
+        for pump in self._pumps.values():
+            pump.stop()
+        self._pumps.clear()
+
+    def _pump(self, listener: Listener, on_event: Callable[[Any], Awaitable[None]]) -> _Pump:
+        if id(listener) not in self._pumps:
+            self._pumps[id(listener)] = _Pump(on_event)
+        return self._pumps[id(listener)]
+
+
+def _is_async(call: Any) -> bool:
+    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__)
+
+
+class _Pump:
+    """The task of one async listener."""
+
+    def __init__(self, on_event: Callable[[Any], Awaitable[None]]) -> None:
+        self._on_event = on_event
+        self._events: deque[RealtimeModelEvent] = deque(maxlen=MAX_LISTENER_EVENTS)
+        self._dropped = 0
+        self._wake = asyncio.Event()
+        self._task = asyncio.create_task(self._run(), name="model listener")
+
+    def put(self, event: RealtimeModelEvent) -> None:
+        if len(self._events) == MAX_LISTENER_EVENTS:
+            self._dropped += 1
+            if self._dropped.bit_count() == 1:
+                log.warning("a listener is behind, %d events dropped", self._dropped)
+        self._events.append(event)
+        self._wake.set()
+
+    def stop(self) -> None:
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._events:
+                event = self._events.popleft()
+                try:
+                    await self._on_event(event)
+                except Exception:  # supervision point: a listener of the application
+                    log.exception("listener %r failed at %s", self._on_event, event.type)
+
+
+class OpenAIRealtimeWebSocketModel(RealtimeModel):
+    """The Realtime API over a WebSocket, kept alive: reconnects, replays the conversation as text, and
+    renews the session in an idle moment before the server ends it.
+
+    `connect` returns once the session is configured. `open_transport` replaces the WebSocket: it is called
+    for every connection. Everything runs on the loop of `connect`.
+    """
+
+    def __init__(
+        self,
+        *,
+        transport_config: TransportConfig | None = None,
+        open_transport: Callable[[], Transport] | None = None,
+    ) -> None:
+        self._transport_config = transport_config
+        self._open_given = open_transport
+        self._listeners = Listeners()
+        self._link: RealtimeLink | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._ready: asyncio.Future[None] | None = None
+        self._playback = PlaybackPosition()
+        self._playback_timer: asyncio.TimerHandle | None = None
+        self._renewal = Renewal()
+        self._attached = False
+        self._any_voice = False
+        self._session: Mapping[str, Any] = {}
+
+    # ---- the connection --------------------------------------------------------------------------
+
+    async def connect(self, options: RealtimeModelConfig) -> None:
+        """Open the session and wait until it is configured.
+
+        Raises `UserError` for settings, key, model or address that are wrong, `TransportRefused` or
+        `TransportClosed` if it cannot be reached now. With `wait_until_ready` False it returns at once and
+        goes on trying.
+        """
+        if self._task is not None:
+            raise UserError("the model is connected already; close() it first")
+        config = self._read(options)
+        self._start(config)
+        assert self._task is not None
+        assert self._ready is not None
+        if not config.wait_until_ready:
+            return
+        try:
+            await asyncio.wait({self._ready, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._ready.done():
+                self._task.result()  # an error of ours: let it be seen
+            self._ready.result()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the connection; `connect` may be called again, for a new conversation."""
+        task, self._task = self._task, None
+        if self._playback_timer is not None:
+            self._playback_timer.cancel()
+        if self._ready is not None and not self._ready.done():
+            self._ready.cancel()
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self._listeners.stop()
+
+    @property
+    def link(self) -> RealtimeLink:
+        """The connection, to share it. Raises `UserError` before `connect`."""
+        if self._link is None:
+            raise UserError("the model has no connection yet; connect() it first")
+        return self._link
+
+    @property
+    def protocol(self) -> RealtimeProtocol:
+        return self.link.protocol
+
+    @property
+    def history(self) -> History:
+        return self.protocol.history
+
+    def add_listener(self, listener: Listener) -> None:
+        self._listeners.add(listener)
+
+    def remove_listener(self, listener: Listener) -> None:
+        self._listeners.remove(listener)
+
+    # ---- events in -------------------------------------------------------------------------------
+
+    async def send_event(self, event: inp.RealtimeModelSendEvent) -> None:
+        """Without a session now, audio is dropped and counted, everything else waits for the next one.
+
+        Raises `UserError` for what cannot be sent, and before `connect`.
+        """
+        if self._task is None:
+            raise UserError("the model is not connected")
+        self._sort(event, asyncio.get_running_loop().time())
+        self.link.flush()
+
+    async def send_event_if(self, event: inp.RealtimeModelSendEvent, predicate: Callable[[], bool]) -> bool:
+        if self._task is None or self.protocol.response_active or not predicate():
+            return False
+        await self.send_event(event)
+        return True
+
+    def _sort(self, event: inp.RealtimeModelSendEvent, now: float) -> None:
+        protocol = self.protocol
+        match event:
+            case inp.RealtimeModelSendAudio(audio, commit):
+                protocol.append_audio(audio)
+                self._renewal.audio_sent(committed=commit)
+                if commit:
+                    protocol.commit_audio()
+            case inp.RealtimeModelSendUserInput(user_input, respond, item_id):
+                protocol.send_item(inp.user_item(user_input, item_id), now, respond=respond)
+            case inp.RealtimeModelSendToolOutput(call, output, respond):
+                protocol.send_tool_output(call.call_id, output, now, respond)
+            case inp.RealtimeModelSendInterrupt(_, response_id):
+                if response_id is None or self._speaks(response_id, now):
+                    protocol.interrupt(self._playback.heard(now), now)
+            case inp.RealtimeModelSendSessionUpdate(settings, event_id):
+                protocol.update_session(session_changes(settings, any_voice=self._any_voice), now, event_id)
+            case inp.RealtimeModelSendItemPut(item, previous_item_id):
+                protocol.put_item(item, previous_item_id)
+            case inp.RealtimeModelSendItemDelete(item_id):
+                protocol.delete_item(item_id)
+            case inp.RealtimeModelSendRawMessage(message):
+                event_dict = inp.raw_client_event(message)
+                protocol.send_raw(event_dict, now)
+                if event_dict["type"].startswith("input_audio_buffer."):
+                    self._renewal.audio_sent(committed=not event_dict["type"].endswith("append"))
+
+    def _speaks(self, response_id: str, now: float) -> bool:
+        return self.protocol.active_response_id == response_id or self._playback.speaks(response_id, now)
+
+    # ---- the link --------------------------------------------------------------------------------
+
+    def _read(self, options: Mapping[str, Any]) -> ModelConfig:
+        given = dict(options)
+        if self._transport_config is not None and given.get("transport_config") is None:
+            given["transport_config"] = self._transport_config
+        initial = given.get("initial_model_settings") or {}
+        if "type" in initial:  # from a session, in the API's form already
+            given.pop("initial_model_settings")
+        config = read_model_config(given)
+        self._any_voice = not is_openai(config.url)
+        self._attached = config.call_id is not None
+        self._session = initial_session(
+            initial,
+            attached=self._attached,
+            any_voice=self._any_voice,
+            addressed=config.url is not None,
+        )
+        return config
+
+    def _start(self, config: ModelConfig) -> None:
+        loop = asyncio.get_running_loop()
+        open_transport = self._open_given or _opener(config, str(self._session.get("model", "")))
+        protocol = RealtimeProtocol(self._session, replay=not self._attached, raw_events=True)
+        self._playback = PlaybackPosition(config.playback_tracker)
+        if config.playback_tracker is not None:
+            config.playback_tracker.on_change = lambda: _soon(loop, self._look_at_playback)
+        self._renewal = Renewal()
+        self._ready = loop.create_future()
+        self._link = RealtimeLink(protocol, open_transport, self._on_event, Backoff(Random()))
+        self._task = asyncio.create_task(self._link.run(), name="realtime model")
+
+    def _on_event(self, event: RealtimeModelEvent) -> None:
+        now = asyncio.get_running_loop().time()
+        self._note(event, now)
+        self._listeners.tell(event)
+        if isinstance(event, rt.RealtimeModelConnectionStatusEvent) and event.status == "disconnected":
+            self._lost()
+        self._look_at_playback()
+
+    def _note(self, event: RealtimeModelEvent, now: float) -> None:
+        match event:
+            case rt.RealtimeModelAudioEvent(data, response_id, item_id, index):
+                self._playback.received(PartKey(item_id, index), response_id, len(data), now)
+            case rt.RealtimeModelAudioDoneEvent(_, item_id, index):
+                self._playback.finished(PartKey(item_id, index))
+            case rt.RealtimeModelTurnEndedEvent(response_id):
+                self._playback.response_finished(response_id)
+            case rt.RealtimeModelAudioInterruptedEvent():
+                self._playback.interrupted()
+            case rt.RealtimeModelSessionReadyEvent(session):
+                self._renewal.began(now, manual_turns=_manual_turns(session))
+                told = _side(session, "output").get("format")
+                self._playback.set_audio_format(told or _side(self._session, "output").get("format"))
+                if self._ready is not None and not self._ready.done():
+                    self._ready.set_result(None)
+            case rt.RealtimeModelSpeechStartedEvent():
+                self._renewal.speaking(True)
+            case rt.RealtimeModelSpeechStoppedEvent() | rt.RealtimeModelInputCommittedEvent():
+                self._renewal.speaking(False)
+
+    def _look_at_playback(self) -> None:
+        """Say when everything has been heard, and use the silence to renew an old session."""
+        if self._task is None:
+            return
+        loop = asyncio.get_running_loop()
+        if self._playback_timer is not None:
+            self._playback_timer.cancel()
+        now = loop.time()
+        if not self.protocol.response_active:
+            last = self._playback.drained(now)
+            if last is not None:
+                self._listeners.tell(rt.RealtimeModelPlaybackDrainedEvent(*last))
+            if not self._playback.heard(now) and self._renewal.due(now):
+                self._renewal.asked()
+                self.link.renew("the session is about to reach its age limit")
+        deadlines = (self._playback.next_deadline(now), self._renewal.next_deadline(now))
+        due = min((deadline for deadline in deadlines if deadline is not None), default=None)
+        self._playback_timer = None if due is None else loop.call_at(due, self._look_at_playback)
+
+    def _lost(self) -> None:
+        reason = self.link.last_loss
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(_clear(reason))
+            self._ready.exception()  # nobody may be waiting
+        elif self._attached and _call_is_over(reason):
+            self._listeners.tell(rt.RealtimeModelEndOfStreamEvent(str(reason)))
+            if self._task is not None:
+                self._task.cancel()
+
+
+class OpenAIRealtimeSIPModel(OpenAIRealtimeWebSocketModel):
+    """Attaches to a phone call that the Realtime API has accepted; its audio takes another way.
+
+    The model ends with the call.
+    """
+
+    async def connect(self, options: RealtimeModelConfig) -> None:
+        """Needs the `call_id` from the webhook."""
+        if not options.get("call_id"):
+            raise UserError(
+                "OpenAIRealtimeSIPModel needs call_id in the model config, from the call's webhook"
+            )
+        await super().connect(options)
+
+    @staticmethod
+    async def build_initial_session_payload(
+        agent: Any,
+        *,
+        context: Any = None,
+        model_config: RealtimeModelConfig | None = None,
+        run_config: Mapping[str, Any] | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The session object for accepting the call, so that call and session begin with the same settings.
+
+        The audio formats are left to the call unless they are given.
+        """
+        return await initial_payload(agent, context, model_config, run_config, overrides)
+
+
+def _opener(config: ModelConfig, model: str) -> Callable[[], Transport]:
+    url = config.url
+    if url is None and config.call_id is not None:
+        url = f"{ADDRESS}?call_id={quote(config.call_id, safe='')}"
+    elif url is None:
+        url = f"{ADDRESS}?model={quote(model, safe='')}"
+    limits = WebSocketLimits(
+        ping_interval_s=config.ping_interval_s,
+        ping_timeout_s=config.ping_timeout_s,
+        open_timeout_s=config.handshake_timeout_s,
+        max_message_bytes=config.max_size_bytes,
+    )
+    if config.headers is not None:
+        return lambda: WebSocketTransport(url, headers=config.headers, limits=limits)
+    api_key = _key_source(config)
+    return lambda: WebSocketTransport(url, api_key=api_key, limits=limits)
+
+
+def _key_source(config: ModelConfig) -> Callable[[], str | Awaitable[str] | None]:
+    """Asked at each connect. Raises `UserError` if there is no key anywhere."""
+    given = config.api_key
+    if callable(given):
+        return given
+    if given is None and not os.environ.get("OPENAI_API_KEY"):
+        raise UserError("no API key: set OPENAI_API_KEY, or api_key (or headers) in the model config")
+    return lambda: given or os.environ.get("OPENAI_API_KEY")
+
+
+def _clear(reason: Exception | None) -> Exception:
+    """The reason a first connection failed, as a `UserError` if trying again cannot help."""
+    if isinstance(reason, SessionRefused):
+        return UserError(f"the server refused the session's settings: {reason}")
+    if isinstance(reason, TransportRefused) and reason.refusal in _USELESS_TO_RETRY:
+        return UserError(str(reason))
+    return reason or TransportClosed(1006, "the connection was lost")
+
+
+def _call_is_over(reason: Exception | None) -> bool:
+    return isinstance(reason, TransportRefused) or (
+        isinstance(reason, TransportClosed) and reason.code == 1000
+    )
+
+
+def _side(session: Mapping[str, Any], side: str) -> Mapping[str, Any]:
+    audio = session.get("audio")
+    found = audio.get(side) if isinstance(audio, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _manual_turns(session: Mapping[str, Any]) -> bool:
+    side = _side(session, "input")
+    return "turn_detection" in side and side["turn_detection"] is None
+
+
+def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    """From any thread; a loop that is gone does not care."""
+    try:
+        loop.call_soon_threadsafe(call)
+    except RuntimeError:
+        log.debug("playback was reported after the loop had ended")
