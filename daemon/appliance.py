@@ -7,52 +7,32 @@ the talk mode, and what each arrow asks for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from daemon import events as ev
 from daemon.events import Command, Event, Phase
-from daemon.transitions import ANSWER, LINK, SPEAKER, TURN, Answer, Link, Signal, Speaker, Turn
+from daemon.talk import BargeIn, TalkMode, TalkSettings
+from daemon.transitions import (
+    ALARM,
+    ANSWER,
+    LINK,
+    SPEAKER,
+    TURN,
+    Alarm,
+    Answer,
+    Link,
+    Signal,
+    Speaker,
+    Turn,
+)
+from daemon.waiting_calls import WaitingCall, WaitingCalls
 
+CHIME_PAUSE_S = 2.0
+"""Between two chimes of an alarm: long enough for a hands-free box to hear somebody say stop."""
 
-class TalkMode(Enum):
-    HOLD = "hold"  # push-to-talk: press, speak, release
-    TOGGLE = "toggle"  # tap, speak, tap
-    HANDS_FREE = "hands_free"  # the server's voice detection decides
-
-
-class BargeIn(Enum):
-    """What may interrupt an answer. The button always may."""
-
-    BUTTON = "button"  # half duplex in hands-free mode: nothing goes up while the loudspeaker plays
-    SERVER_VAD = "server_vad"  # for headsets and echo-cancelled devices
-
-
-@dataclass(frozen=True, slots=True)
-class TalkSettings:
-    """How turns are taken.
-
-    - `preroll_ms`: how much from before the press belongs to the turn; 0 sends nothing from before it.
-    - `min_turn_ms`: shorter turns are cleared; the API refuses commits under 100 ms.
-    - `min_speech_ms`: turns in which the voice detector heard less are cleared, too.
-    - `release_tail_ms`: how much is still captured after the release.
-    - `max_turn_s`: a turn this long ends by itself, so that a stuck button cannot listen for ever.
-    - `hold_s`: how long a finished turn waits for the link.
-    - `answer_s`: how long an answer may take to begin.
-    - `echo_tail_ms`: how long after the loudspeaker's last sample the microphone may still hear it.
-    """
-
-    mode: TalkMode = TalkMode.HOLD
-    barge_in: BargeIn = BargeIn.BUTTON
-    preroll_ms: float = 300.0
-    min_turn_ms: float = 100.0
-    min_speech_ms: float = 60.0
-    release_tail_ms: float = 0.0
-    max_turn_s: float = 60.0
-    hold_s: float = 15.0
-    answer_s: float = 30.0
-    echo_tail_ms: float = 300.0
+MUTED = "the microphone is muted"
+FLOOR = (Turn.OPEN, Turn.CLOSING)
+"""The user is speaking, or has not quite ended."""
 
 
 class Appliance:
@@ -65,7 +45,10 @@ class Appliance:
         self.answer = Answer.NONE
         self.speaker = Speaker.SILENT
         self.link = Link.DOWN
+        self.alarm = Alarm.QUIET
         self.link_reason = "not connected yet"
+        self.muted = False
+        self.waiting_calls = WaitingCalls()
         self._period_s = period_s
         self._user_speaking = False
         self._response_id: str | None = None
@@ -76,6 +59,7 @@ class Appliance:
         self._turn_deadline: float | None = None
         self._answer_deadline: float | None = None
         self._gate_opens = float("-inf")
+        self._chime_after = float("-inf")
         self._phase = Phase.OFFLINE
         self._commands: list[Command] = []
 
@@ -83,19 +67,30 @@ class Appliance:
         """Take one event at monotonic time `now` (seconds); answer what to do, in order."""
         self._commands = []
         _HANDLERS[type(event)](self, event, now)
+        chime = self._may_chime and now >= self._chime_after
+        if chime:
+            self._move(Signal.CHIMED)
+            self._chime_after = now + CHIME_PAUSE_S
         if (phase := self.phase) is not self._phase:
             self._phase = phase
             self._do(ev.ShowPhase(phase))
+        if chime:
+            self._do(ev.PlayChime())  # last: the new phase ends the exchange that was heard before it
         return self._commands
 
     def next_deadline(self) -> float | None:
         """When `Tick` is due, or None."""
-        return min((d for d in (self._turn_deadline, self._answer_deadline) if d is not None), default=None)
+        chime_after = self._chime_after if self._may_chime else None
+        approve_by = self.waiting_calls.next_deadline()
+        deadlines = (self._turn_deadline, self._answer_deadline, chime_after, approve_by)
+        return min((due for due in deadlines if due is not None), default=None)
 
     @property
     def phase(self) -> Phase:
-        if self.turn in (Turn.OPEN, Turn.CLOSING) or self._user_speaking:
+        if self.turn in FLOOR or self._user_speaking:
             return Phase.LISTENING
+        if self.alarm is Alarm.RINGING and self.answer is Answer.NONE:
+            return Phase.RINGING
         if self.speaker is Speaker.PLAYING:
             return Phase.SPEAKING
         if self.turn in (Turn.HELD, Turn.SENT) or self.answer is not Answer.NONE:
@@ -112,12 +107,19 @@ class Appliance:
     @property
     def judging(self) -> bool:
         """The voice detector's verdict on the next period matters."""
-        return self.turn in (Turn.OPEN, Turn.CLOSING)
+        return self.turn in FLOOR
 
     # ---- the person ------------------------------------------------------
 
     def _pressed(self, event: ev.Pressed, now: float) -> None:
-        if self.settings.mode is TalkMode.HANDS_FREE:
+        if self.alarm is Alarm.RINGING:
+            self._dismiss_alarm(now)
+        elif self.waiting_calls and self.turn not in FLOOR:
+            self._consent(ev.Consent(), now)
+        elif self.muted:
+            self._cut(now)
+            self._do(ev.Refuse(MUTED))
+        elif self.settings.mode is TalkMode.HANDS_FREE:
             self._cut(now)
             if self.link is Link.DOWN:
                 self._refuse_offline()
@@ -169,6 +171,10 @@ class Appliance:
         if self._move(Signal.STOP):
             self._turn_deadline = None
             self._do(ev.ForgetTurn() if before is Turn.SENT else ev.ClearTurn("stopped"))
+        if self.alarm is Alarm.RINGING:
+            self._dismiss_alarm(now)
+        for call in self.waiting_calls.take_all():
+            self._do(ev.Reject(call.call_id, "A person stopped the box."))
 
     def _ask(self, event: ev.Ask, now: float) -> None:
         if self._may_send_text():
@@ -187,11 +193,74 @@ class Appliance:
     def _may_send_text(self) -> bool:
         if self.link is not Link.READY:
             self._do(ev.Refuse(f"not connected: {self.link_reason}"))
-        elif self.turn in (Turn.OPEN, Turn.CLOSING):
+        elif self.turn in FLOOR:
             self._do(ev.Refuse("the user is talking"))
         else:
             return True
         return False
+
+    # ---- mute ------------------------------------------------------------
+
+    def _mute(self, event: ev.Mute, now: float) -> None:
+        self.muted = True
+        self._user_speaking = False
+        was_live = self.turn is Turn.LIVE
+        if self._move(Signal.MUTED):
+            self._turn_deadline = None
+            self._do(ev.StopStreaming() if was_live else ev.ClearTurn("muted"))
+
+    def _unmute(self, event: ev.Unmute, now: float) -> None:
+        self.muted = False
+        self._stream()
+
+    def _stream(self) -> None:
+        """Hands-free: listen from now on, if that is possible now."""
+        hands_free = self.settings.mode is TalkMode.HANDS_FREE and self.link is Link.READY
+        if hands_free and not self.muted and self._move(Signal.STREAM):
+            self._do(ev.StartStreaming())
+
+    # ---- consent to tool calls -------------------------------------------
+
+    def _approval_wanted(self, event: ev.ApprovalWanted, now: float) -> None:
+        if not self.waiting_calls.add(event.call_id, event.tool, now + self.settings.approve_s):
+            self._do(ev.Reject(event.call_id, "Too many calls are waiting for a person."))
+
+    def _approval_settled(self, event: ev.ApprovalSettled, now: float) -> None:
+        self.waiting_calls.discard(event.call_id)
+
+    def _consent(self, event: ev.Consent, now: float) -> None:
+        if call := self._first_waiting_call():
+            self._do(ev.Approve(call.call_id))
+
+    def _dissent(self, event: ev.Dissent, now: float) -> None:
+        if call := self._first_waiting_call():
+            self._do(ev.Reject(call.call_id, "A person rejected the call."))
+
+    def _first_waiting_call(self) -> WaitingCall | None:
+        call = self.waiting_calls.take_first()
+        if call is None:
+            self._do(ev.Refuse("nothing waits for approval"))
+        return call
+
+    # ---- the alarm -------------------------------------------------------
+
+    @property
+    def _may_chime(self) -> bool:
+        """A timer rings, and nobody is speaking or about to."""
+        quiet = not self.answering and not self._user_speaking and self.turn in (Turn.IDLE, Turn.LIVE)
+        return quiet and self.alarm is not Alarm.QUIET
+
+    def _alarm_due(self, event: ev.AlarmDue, now: float) -> None:
+        if self._move(Signal.RING):
+            self._chime_after = now
+
+    def _alarm_over(self, event: ev.AlarmOver, now: float) -> None:
+        self._move(Signal.HUSH)
+
+    def _dismiss_alarm(self, now: float) -> None:
+        self._cut(now)
+        self._move(Signal.HUSH)
+        self._do(ev.DismissAlarm())
 
     # ---- the microphone --------------------------------------------------
 
@@ -199,7 +268,7 @@ class Appliance:
         if self.turn is Turn.LIVE:
             if not self._half_duplex_closed(now):
                 self._do(ev.UploadPeriod())
-        elif self.turn in (Turn.OPEN, Turn.CLOSING):
+        elif self.turn in FLOOR:
             self._do(ev.UploadPeriod())
             self._turn_ms += event.duration_ms
             if event.speech is not None:
@@ -272,6 +341,8 @@ class Appliance:
     def _playback_drained(self, event: ev.PlaybackDrained, now: float) -> None:
         if self._move(Signal.DRAINED):
             self._gate_opens = now + self.settings.echo_tail_ms / 1000
+            if self.alarm is Alarm.RINGING:
+                self._chime_after = now + CHIME_PAUSE_S
 
     def _cut(self, now: float) -> None:
         """The interruption: everything that is generated or played ends here."""
@@ -307,8 +378,8 @@ class Appliance:
         self._move(Signal.UP)
         if was_held:
             self._commit(now)
-        elif self.settings.mode is TalkMode.HANDS_FREE and self._move(Signal.STREAM):
-            self._do(ev.StartStreaming())
+        else:
+            self._stream()
 
     def _link_down(self, event: ev.LinkDown, now: float) -> None:
         before = self.turn
@@ -328,6 +399,9 @@ class Appliance:
     # ---- time ------------------------------------------------------------
 
     def _tick(self, event: ev.Tick, now: float) -> None:
+        for call in self.waiting_calls.take_overdue(now):
+            self._do(ev.Report(f"nobody approved {call.tool} within {self.settings.approve_s:.0f} s"))
+            self._do(ev.Reject(call.call_id, "Nobody approved the call in time."))
         if self._answer_deadline is not None and now >= self._answer_deadline:
             self._answer_deadline = None
             was_sent = self.turn is Turn.SENT
@@ -356,16 +430,18 @@ class Appliance:
         self._commands.append(command)
 
     def _move(self, signal: Signal) -> bool:
-        """Move all four states by one signal; True if any table has a row for it."""
+        """Move all states by one signal; True if any table has a row for it."""
         turn = TURN[self.turn].get(signal)
         answer = ANSWER[self.answer].get(signal)
         speaker = SPEAKER[self.speaker].get(signal)
         link = LINK[self.link].get(signal)
+        alarm = ALARM[self.alarm].get(signal)
         self.turn = turn or self.turn
         self.answer = answer or self.answer
         self.speaker = speaker or self.speaker
         self.link = link or self.link
-        return any((turn, answer, speaker, link))
+        self.alarm = alarm or self.alarm
+        return any((turn, answer, speaker, link, alarm))
 
 
 _HANDLERS: dict[type, Callable[[Appliance, Any, float], None]] = {
@@ -374,6 +450,14 @@ _HANDLERS: dict[type, Callable[[Appliance, Any, float], None]] = {
     ev.Stop: Appliance._stop,
     ev.Ask: Appliance._ask,
     ev.Say: Appliance._say,
+    ev.Mute: Appliance._mute,
+    ev.Unmute: Appliance._unmute,
+    ev.ApprovalWanted: Appliance._approval_wanted,
+    ev.ApprovalSettled: Appliance._approval_settled,
+    ev.Consent: Appliance._consent,
+    ev.Dissent: Appliance._dissent,
+    ev.AlarmDue: Appliance._alarm_due,
+    ev.AlarmOver: Appliance._alarm_over,
     ev.MicPeriod: Appliance._mic_period,
     ev.LinkConnecting: Appliance._link_connecting,
     ev.LinkReady: Appliance._link_ready,

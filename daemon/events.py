@@ -20,6 +20,7 @@ class Phase(Enum):
     LISTENING = "listening"
     THINKING = "thinking"
     SPEAKING = "speaking"
+    RINGING = "ringing"
 
 
 # ---- events ----------------------------------------------------------
@@ -52,6 +53,51 @@ class Say:
     """A text to be spoken as it stands."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """The microphone has been closed by a person; nothing is captured until `Unmute`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmute:
+    """The microphone is open again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalWanted:
+    """A tool call waits for a person's consent."""
+
+    call_id: str
+    tool: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalSettled:
+    """The call no longer waits: somebody else decided, or its conversation is gone."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """`harkd approve`: the call that has waited longest may be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dissent:
+    """`harkd reject`: the call that has waited longest must not be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmDue:
+    """A timer has begun to ring."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmOver:
+    """The last timer that rang does so no more, without anybody having dismissed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +178,14 @@ Event = (
     | Stop
     | Ask
     | Say
+    | Mute
+    | Unmute
+    | ApprovalWanted
+    | ApprovalSettled
+    | Consent
+    | Dissent
+    | AlarmDue
+    | AlarmOver
     | MicPeriod
     | LinkConnecting
     | LinkReady
@@ -214,6 +268,31 @@ class SpeakText:
 
 
 @dataclass(frozen=True, slots=True)
+class Approve:
+    """A person agreed: make the tool call."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The tool call must not be made; `reason` is a sentence for the model."""
+
+    call_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayChime:
+    """Ring once; the loudspeaker has nothing else to play."""
+
+
+@dataclass(frozen=True, slots=True)
+class DismissAlarm:
+    """Somebody came: the timers that ring have done their work."""
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectNow:
     """Someone is waiting: end the back-off and try to connect at once."""
 
@@ -251,6 +330,10 @@ Command = (
     | StopStreaming
     | SendText
     | SpeakText
+    | Approve
+    | Reject
+    | PlayChime
+    | DismissAlarm
     | ConnectNow
     | Refuse
     | Report

@@ -6,9 +6,9 @@ from dataclasses import fields
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from daemon.appliance import BargeIn, TalkMode, TalkSettings
 from daemon.config.schema import Session, Talk
 from daemon.realtime.config import ABSENT, SessionConfig
+from daemon.talk import BargeIn, TalkMode, TalkSettings
 
 
 def talk_settings(talk: Talk) -> TalkSettings:

@@ -1,6 +1,7 @@
 """How the appliance's states move. Pure.
 
-Four small states move together: the user's turn, the answer being generated, the loudspeaker and the link.
+Five small states move together: the user's turn, the answer being generated, the loudspeaker, the link and
+the alarm.
 Everything that affects their movement is in these tables; a signal without a row changes nothing. What an
 event means as a signal, and what an arrow asks for, is `daemon.appliance`'s business.
 """
@@ -37,6 +38,12 @@ class Link(Enum):
     READY = auto()
 
 
+class Alarm(Enum):
+    QUIET = auto()
+    DUE = auto()  # a timer is due, and waits until the box has nothing better to say
+    RINGING = auto()  # heard at least once, until somebody comes
+
+
 class Signal(Enum):
     TALK = auto()  # the user takes the floor
     DONE = auto()  # the user gives it back
@@ -55,17 +62,27 @@ class Signal(Enum):
     QUEUED = auto()
     DRAINED = auto()
     CONNECTING = auto()
+    MUTED = auto()
+    RING = auto()  # a timer is due
+    CHIMED = auto()
+    HUSH = auto()  # somebody came, or no timer rings any more
 
 
 TURN: dict[Turn, dict[Signal, Turn]] = {
     Turn.IDLE: {Signal.TALK: Turn.OPEN, Signal.STREAM: Turn.LIVE},
-    Turn.OPEN: {Signal.DONE: Turn.CLOSING, Signal.STOP: Turn.IDLE, Signal.DOWN: Turn.OPEN},
+    Turn.OPEN: {
+        Signal.DONE: Turn.CLOSING,
+        Signal.STOP: Turn.IDLE,
+        Signal.MUTED: Turn.IDLE,
+        Signal.DOWN: Turn.OPEN,
+    },
     Turn.CLOSING: {
         Signal.TALK: Turn.OPEN,  # a bounce, or second thoughts: the same turn goes on
         Signal.SPOKEN: Turn.SENT,
         Signal.SPOKEN_OFFLINE: Turn.HELD,
         Signal.EMPTY: Turn.IDLE,
         Signal.STOP: Turn.IDLE,
+        Signal.MUTED: Turn.IDLE,
         Signal.DOWN: Turn.CLOSING,
     },
     Turn.HELD: {
@@ -82,7 +99,7 @@ TURN: dict[Turn, dict[Signal, Turn]] = {
         Signal.EXPIRED: Turn.IDLE,
         Signal.DOWN: Turn.HELD,
     },
-    Turn.LIVE: {Signal.DOWN: Turn.IDLE},
+    Turn.LIVE: {Signal.DOWN: Turn.IDLE, Signal.MUTED: Turn.IDLE},
 }
 
 ANSWER: dict[Answer, dict[Signal, Answer]] = {
@@ -111,4 +128,10 @@ LINK: dict[Link, dict[Signal, Link]] = {
     Link.DOWN: {Signal.CONNECTING: Link.CONNECTING},
     Link.CONNECTING: {Signal.UP: Link.READY, Signal.DOWN: Link.DOWN},
     Link.READY: {Signal.DOWN: Link.DOWN},
+}
+
+ALARM: dict[Alarm, dict[Signal, Alarm]] = {
+    Alarm.QUIET: {Signal.RING: Alarm.DUE},
+    Alarm.DUE: {Signal.CHIMED: Alarm.RINGING, Signal.HUSH: Alarm.QUIET},
+    Alarm.RINGING: {Signal.HUSH: Alarm.QUIET},
 }

@@ -143,6 +143,9 @@ class Talk(Section):
         default=15.0, ge=0, le=600, description="How long a finished turn waits for the link."
     )
     answer_s: float = Field(default=30.0, ge=1, le=600, description="How long an answer may take to begin.")
+    approve_s: float = Field(
+        default=30.0, ge=1, le=600, description="How long a tool call waits for a press that approves it."
+    )
     echo_tail_ms: float = Field(
         default=300.0,
         ge=0,

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from daemon.app import App, AppSettings, Devices
-from daemon.appliance import TalkSettings
 from daemon.config.schema import Session
 from daemon.control import request
 from daemon.demo.report import Evidence, figures, shortcomings, table
@@ -23,6 +22,7 @@ from daemon.realtime.transports.recorded import RecordingTransport
 from daemon.realtime.transports.websocket import WebSocketTransport
 from daemon.settings import model_url
 from daemon.simulator import Script, SimulatorServer, load_script
+from daemon.talk import TalkSettings
 
 ALSA_VOICES = Path("/usr/share/sounds/alsa")
 QUESTION = ALSA_VOICES / "Front_Center.wav"

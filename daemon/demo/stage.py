@@ -20,6 +20,7 @@ MARKS = {
     Phase.LISTENING: ("<", "36"),
     Phase.THINKING: ("?", "33"),
     Phase.SPEAKING: (">", "32"),
+    Phase.RINGING: ("!", "35"),
 }
 """Sign and terminal colour of a phase; the sign alone tells them apart."""
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from daemon import events as ev
-from daemon.appliance import Appliance, BargeIn, TalkMode, TalkSettings
+from daemon.appliance import Appliance
 from daemon.events import Phase
-from daemon.transitions import Answer, Link, Speaker, Turn
+from daemon.talk import BargeIn, TalkMode, TalkSettings
+from daemon.transitions import Alarm, Answer, Link, Speaker, Turn
 
 PERIOD_S = 0.01
 Script = list[tuple[float, Any, list[Any]]]
@@ -444,3 +445,260 @@ def test_link_states_follow_the_link() -> None:
     box = appliance()
     box.step(ev.LinkDown("no route"), 0.0)
     assert (box.link, box.link_reason) == (Link.DOWN, "no route")
+
+
+# ---- mute ------------------------------------------------------------
+
+
+def test_mute_in_mid_turn_clears_the_turn_and_refuses_presses_until_unmute() -> None:
+    box = ready()
+    box.step(ev.Pressed(), 1.0)
+    speak(box, 1.0, 30)
+    play(
+        box,
+        [
+            (1.5, ev.Mute(), [ev.ClearTurn("muted")]),
+            (1.6, ev.Released(), []),
+            (2.0, ev.Pressed(), [ev.Refuse("the microphone is muted")]),
+            (2.1, ev.Released(), []),
+            (3.0, ev.Unmute(), []),
+            (4.0, ev.Pressed(), [ev.OpenTurn(300.0)]),
+        ],
+    )
+    assert box.next_deadline() == 64.0
+
+
+def test_mute_between_release_and_its_last_period_clears_the_turn() -> None:
+    box = ready()
+    box.step(ev.Pressed(), 1.0)
+    box.step(ev.Released(), speak(box, 1.0, 30))
+    play(box, [(1.305, ev.Mute(), [ev.ClearTurn("muted")])])
+    assert (box.turn, box.next_deadline()) == (Turn.IDLE, None)
+
+
+def test_mute_leaves_a_question_that_was_asked_before() -> None:
+    play(asked(), [(1.6, ev.Mute(), []), (1.7, ev.AnswerStarted("r1"), [ev.ForgetTurn()])])
+
+
+def test_press_while_muted_still_cuts_the_answer() -> None:
+    box = answering()
+    refused = [ev.Interrupt(), ev.Refuse("the microphone is muted")]
+    play(box, [(2.0, ev.Mute(), []), (2.1, ev.Pressed(), refused)])
+
+
+def test_typed_questions_are_answered_while_muted() -> None:
+    play(ready(), [(1.0, ev.Mute(), []), (1.1, ev.Ask("time?"), [ev.SendText("time?")])])
+
+
+def test_hands_free_mute_stops_streaming_and_unmute_starts_it_again() -> None:
+    box = ready(TalkMode.HANDS_FREE)
+    play(
+        box,
+        [
+            (0.5, ev.UserSpeechStarted(), []),
+            (1.0, ev.Mute(), [ev.StopStreaming()]),
+            (1.1, ev.Mute(), []),
+            (1.2, ev.Pressed(), [ev.Refuse("the microphone is muted")]),
+            (2.0, ev.Unmute(), [ev.StartStreaming()]),
+        ],
+    )
+
+
+def test_hands_free_stays_deaf_when_the_link_comes_back_while_muted() -> None:
+    box = ready(TalkMode.HANDS_FREE)
+    play(
+        box,
+        [
+            (1.0, ev.Mute(), [ev.StopStreaming()]),
+            (2.0, ev.LinkDown("reset"), []),
+            (3.0, ev.LinkConnecting(), []),
+            (3.1, ev.LinkReady(), []),
+            (4.0, ev.Unmute(), [ev.StartStreaming()]),
+        ],
+    )
+
+
+# ---- consent to tool calls -------------------------------------------
+
+
+def wanted(box: Appliance, *call_ids: str, at: float = 1.0) -> Appliance:
+    for call_id in call_ids:
+        box.step(ev.ApprovalWanted(call_id, "unlock_door"), at)
+    return box
+
+
+def test_press_approves_the_oldest_call_and_opens_no_turn() -> None:
+    box = wanted(ready(), "c1", "c2")
+    play(
+        box,
+        [
+            (2.0, ev.Pressed(), [ev.Approve("c1")]),
+            (2.1, ev.Released(), []),
+            (3.0, ev.Pressed(), [ev.Approve("c2")]),
+            (3.1, ev.Released(), []),
+            (4.0, ev.Pressed(), [ev.OpenTurn(300.0)]),
+        ],
+    )
+
+
+def test_press_approves_rather_than_cutting_an_answer_and_also_while_muted() -> None:
+    play(wanted(answering(), "c1"), [(2.0, ev.Pressed(), [ev.Approve("c1")])])
+    play(wanted(ready(), "c1"), [(2.0, ev.Mute(), []), (2.1, ev.Pressed(), [ev.Approve("c1")])])
+
+
+def test_press_that_ends_a_turn_approves_nothing() -> None:
+    box = ready(TalkMode.TOGGLE)
+    box.step(ev.Pressed(), 1.0)
+    speak(box, 1.0, 30)
+    wanted(box, "c1", at=1.3)
+    play(
+        box,
+        [
+            (1.31, ev.Pressed(), []),
+            (1.32, MIC, [ev.UploadPeriod(), ev.CommitTurn()]),
+            (2.0, ev.Pressed(), [ev.Approve("c1")]),
+        ],
+    )
+
+
+def test_commands_approve_and_reject_from_afar() -> None:
+    box = wanted(ready(), "c1", "c2")
+    play(
+        box,
+        [
+            (2.0, ev.Dissent(), [ev.Reject("c1", "A person rejected the call.")]),
+            (2.1, ev.Consent(), [ev.Approve("c2")]),
+            (2.2, ev.Consent(), [ev.Refuse("nothing waits for approval")]),
+            (2.3, ev.Dissent(), [ev.Refuse("nothing waits for approval")]),
+        ],
+    )
+
+
+def test_stop_rejects_every_call_after_it_has_silenced_the_box() -> None:
+    box = wanted(answering(), "c1", "c2")
+    rejected = [ev.Reject(call_id, "A person stopped the box.") for call_id in ("c1", "c2")]
+    play(box, [(2.0, ev.Stop(), [ev.Interrupt(), *rejected]), (2.1, ev.Stop(), [])])
+
+
+def test_nobody_approving_in_time_rejects() -> None:
+    box = wanted(ready(approve_s=20.0), "c1")
+    wanted(box, "c2", at=5.0)
+    assert box.next_deadline() == 21.0
+    report = ev.Report("nobody approved unlock_door within 20 s")
+    reason = "Nobody approved the call in time."
+    play(box, [(21.0, ev.Tick(), [report, ev.Reject("c1", reason)])])
+    assert box.next_deadline() == 25.0
+
+
+def test_call_settled_elsewhere_is_forgotten() -> None:
+    box = wanted(ready(), "c1")
+    play(box, [(2.0, ev.ApprovalSettled("c1"), []), (2.1, ev.ApprovalSettled("c1"), [])])
+    play(box, [(3.0, ev.Pressed(), [ev.OpenTurn(300.0)])])
+
+
+def test_call_wanted_twice_keeps_its_time() -> None:
+    box = wanted(ready(), "c1")
+    wanted(box, "c1", at=9.0)
+    assert box.next_deadline() == 31.0
+    play(box, [(9.1, ev.Consent(), [ev.Approve("c1")])])
+    assert box.next_deadline() is None
+
+
+def test_one_call_too_many_is_rejected_at_once() -> None:
+    box = wanted(ready(), *(f"c{i}" for i in range(64)))
+    rejected = ev.Reject("c64", "Too many calls are waiting for a person.")
+    play(box, [(1.1, ev.ApprovalWanted("c64", "unlock_door"), [rejected])])
+
+
+# ---- the alarm -------------------------------------------------------
+
+
+def ringing(box: Appliance) -> Appliance:
+    """Since t=5, with the first chime under way."""
+    play(box, [(5.0, ev.AlarmDue(), [ev.PlayChime()]), (5.01, ev.PlaybackStarted(), [])])
+    assert box.phase is Phase.RINGING
+    return box
+
+
+@pytest.mark.parametrize("box", [appliance(), ready(), ready(TalkMode.HANDS_FREE)])
+def test_alarm_chimes_again_and_again_with_and_without_a_link(box: Appliance) -> None:
+    ringing(box)
+    play(box, [(6.0, ev.PlaybackDrained(), [])])
+    assert (box.next_deadline(), box.phase) == (8.0, Phase.RINGING)
+    play(box, [(8.0, ev.Tick(), [ev.PlayChime()]), (8.01, ev.PlaybackStarted(), [])])
+
+
+@pytest.mark.parametrize("mode", TalkMode)
+def test_press_dismisses_the_alarm_and_does_nothing_else(mode: TalkMode) -> None:
+    box = ringing(ready(mode))
+    play(box, [(5.5, ev.Pressed(), [ev.Interrupt(), ev.DismissAlarm()]), (5.6, ev.Released(), [])])
+    assert (box.alarm, box.next_deadline()) == (Alarm.QUIET, None)
+
+
+def test_press_between_two_chimes_dismisses_the_alarm() -> None:
+    box = ringing(ready())
+    play(box, [(6.0, ev.PlaybackDrained(), []), (7.0, ev.Pressed(), [ev.DismissAlarm()])])
+    play(box, [(7.1, ev.Released(), []), (9.0, ev.Pressed(), [ev.OpenTurn(300.0)])])
+
+
+def test_stop_dismisses_the_alarm() -> None:
+    play(ringing(ready()), [(5.5, ev.Stop(), [ev.Interrupt(), ev.DismissAlarm()])])
+
+
+def test_alarm_waits_for_the_end_of_an_answer() -> None:
+    box = answering()
+    play(box, [(5.0, ev.AlarmDue(), []), (6.0, ev.AnswerEnded("r1", "completed", ""), [])])
+    play(box, [(9.0, ev.PlaybackDrained(), [ev.PlayChime()])])
+
+
+def test_alarm_waits_for_the_end_of_a_turn_and_of_its_answer() -> None:
+    box = ready()
+    box.step(ev.Pressed(), 1.0)
+    speak(box, 1.0, 30)
+    play(box, [(1.305, ev.AlarmDue(), []), (1.306, ev.Released(), [])])
+    play(
+        box,
+        [(1.31, MIC, [ev.UploadPeriod(), ev.CommitTurn()]), (1.5, ev.AnswerStarted("r"), [ev.ForgetTurn()])],
+    )
+    play(box, [(2.0, ev.AnswerEnded("r", "completed", ""), [ev.PlayChime()])])
+
+
+def test_alarm_not_heard_yet_is_not_dismissed_by_a_press_that_cuts_an_answer() -> None:
+    box = answering()
+    box.step(ev.AlarmDue(), 5.0)
+    play(box, [(5.1, ev.Pressed(), [ev.Interrupt(), ev.OpenTurn(0.0)])])
+    play(box, [(5.2, ev.Stop(), [ev.ClearTurn("stopped"), ev.PlayChime()])])
+
+
+def test_alarm_lets_a_hands_free_user_speak_and_be_answered() -> None:
+    box = ringing(ready(TalkMode.HANDS_FREE))
+    play(
+        box,
+        [
+            (6.0, ev.PlaybackDrained(), []),
+            (7.0, ev.UserSpeechStarted(), []),
+            (8.5, ev.Tick(), []),
+            (9.0, ev.InputCommitted(), []),
+            (9.0, ev.UserSpeechStopped(), []),
+            (9.5, ev.AnswerStarted("r1"), []),
+            (9.6, ev.Stop(), [ev.Interrupt(), ev.DismissAlarm()]),
+        ],
+    )
+
+
+def test_alarm_that_is_over_falls_silent() -> None:
+    box = ringing(ready())
+    play(box, [(5.5, ev.AlarmOver(), []), (6.0, ev.PlaybackDrained(), [])])
+    assert (box.alarm, box.next_deadline(), box.phase) == (Alarm.QUIET, None, Phase.IDLE)
+
+
+def test_alarm_without_a_working_loudspeaker_keeps_trying() -> None:
+    box = ready()
+    play(box, [(5.0, ev.AlarmDue(), [ev.PlayChime()])])
+    play(box, [(7.0, ev.Tick(), [ev.PlayChime()]), (7.1, ev.AlarmDue(), [])])
+
+
+def test_press_dismisses_the_alarm_before_it_approves_anything() -> None:
+    box = wanted(ringing(ready()), "c1", at=5.1)
+    play(box, [(5.5, ev.Pressed(), [ev.Interrupt(), ev.DismissAlarm()])])
+    play(box, [(6.5, ev.Pressed(), [ev.Approve("c1")])])

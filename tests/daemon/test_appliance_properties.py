@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from daemon import events as ev
-from daemon.appliance import Appliance, BargeIn, TalkMode, TalkSettings
-from daemon.transitions import Answer, Link, Speaker, Turn
+from daemon.appliance import Appliance
+from daemon.events import Phase
+from daemon.talk import BargeIn, TalkMode, TalkSettings
+from daemon.transitions import Alarm, Answer, Link, Speaker, Turn
 
 FLOOR = (Turn.OPEN, Turn.CLOSING)
+AT_REST = (Phase.IDLE, Phase.CONNECTING, Phase.OFFLINE)
 PERIOD_S = 0.01
 
 
@@ -25,6 +28,9 @@ class Box(RuleBasedStateMachine):
         self.turns_open = 0
         self.answers = 0
         self.link_up = False
+        self.calls = 0
+        self.waiting: set[str] = set()  # tool calls nobody has decided on
+        self.due = False  # timers ring, as far as the alarm clock knows
 
     def tell(self, event: ev.Event) -> list[ev.Command]:
         was_answering = self.box.answering
@@ -35,6 +41,7 @@ class Box(RuleBasedStateMachine):
                     assert was_answering, "interrupted nothing"
                     assert all(isinstance(c, ev.Report) for c in commands[:i])
                 case ev.OpenTurn(preroll_ms=preroll_ms):
+                    assert not self.box.muted
                     assert self.turns_open == 0, "a turn inside a turn"
                     assert 0 <= preroll_ms <= self.box.settings.preroll_ms
                     self.turns_open = 1
@@ -46,18 +53,38 @@ class Box(RuleBasedStateMachine):
                     assert self.link_up, "committed without a link"
                 case ev.UploadPeriod():
                     assert isinstance(event, ev.MicPeriod)
+                    assert not self.box.muted
+                case ev.StartStreaming():
+                    assert not self.box.muted
+                case ev.Approve(call_id) | ev.Reject(call_id):
+                    assert call_id in self.waiting, "decided twice, or never asked"
+                    self.waiting.discard(call_id)
+                case ev.PlayChime():
+                    assert self.due
+                    assert self.box.turn in (Turn.IDLE, Turn.LIVE), "rang into a turn"
+                    assert not self.box.answering, "rang into an answer"
+                case ev.DismissAlarm():
+                    assert isinstance(event, ev.Pressed | ev.Stop)
+                    self.due = False
         if any(isinstance(c, ev.OpenTurn) for c in commands):
             assert self.box.turn is Turn.OPEN
         return commands
 
     @rule()
     def press(self) -> None:
-        was_sent = self.box.turn is Turn.SENT
-        if was_sent and self.mode is not TalkMode.HANDS_FREE:
+        was, was_ringing = self.box.turn, self.box.alarm is Alarm.RINGING
+        calls = len(self.waiting)
+        talks = not was_ringing and not self.box.muted and (not calls or was in FLOOR)
+        if talks and was is Turn.SENT and self.mode is not TalkMode.HANDS_FREE:
             self.turns_open = 0  # a committed turn is replaced, not forgotten first
-        was_open = self.box.turn is Turn.OPEN
-        self.tell(ev.Pressed())
-        if self.box.link is not Link.DOWN and self.mode is not TalkMode.HANDS_FREE and not was_open:
+        commands = self.tell(ev.Pressed())
+        approved = [c for c in commands if isinstance(c, ev.Approve)]
+        if not talks:
+            assert self.box.turn is was
+            assert not was_ringing or self.box.alarm is Alarm.QUIET
+            assert len(approved) == (1 if calls and not was_ringing else 0)
+        elif self.box.link is not Link.DOWN and self.mode is not TalkMode.HANDS_FREE and was is not Turn.OPEN:
+            assert not approved
             assert self.box.turn is Turn.OPEN
             assert self.box.answer is Answer.NONE
             assert self.box.speaker is Speaker.SILENT
@@ -80,10 +107,50 @@ class Box(RuleBasedStateMachine):
         assert self.box.turn not in FLOOR or self.mode is TalkMode.TOGGLE
 
     @rule()
+    def mute(self) -> None:
+        self.tell(ev.Mute())
+        assert self.box.turn not in (*FLOOR, Turn.LIVE)
+
+    @rule()
+    def unmute(self) -> None:
+        self.tell(ev.Unmute())
+        if self.mode is TalkMode.HANDS_FREE and self.box.link is Link.READY:
+            assert self.box.turn is Turn.LIVE
+
+    @rule(again=st.booleans())
+    def approval_wanted(self, again: bool) -> None:
+        self.calls += not again
+        call_id = f"c{self.calls}"
+        self.waiting.add(call_id)
+        self.tell(ev.ApprovalWanted(call_id, "unlock_door"))
+
+    @rule()
+    def approval_settled(self) -> None:
+        self.waiting.discard(f"c{self.calls}")
+        self.tell(ev.ApprovalSettled(f"c{self.calls}"))
+
+    @rule(yes=st.booleans())
+    def decide(self, yes: bool) -> None:
+        calls = len(self.waiting)
+        self.tell(ev.Consent() if yes else ev.Dissent())
+        assert len(self.waiting) == max(0, calls - 1)
+
+    @rule()
+    def alarm_due(self) -> None:
+        self.due = True
+        self.tell(ev.AlarmDue())
+
+    @rule()
+    def alarm_over(self) -> None:
+        self.due = False
+        self.tell(ev.AlarmOver())
+
+    @rule()
     def stop(self) -> None:
         self.tell(ev.Stop())
         assert not self.box.answering
         assert self.box.turn in (Turn.IDLE, Turn.LIVE)
+        assert not self.waiting
 
     @rule(text=st.sampled_from(["a", "b"]), say=st.booleans())
     def text(self, text: str, say: bool) -> None:
@@ -158,7 +225,13 @@ class Box(RuleBasedStateMachine):
     def promises(self) -> None:
         box = self.box
         waiting = box.turn in (*FLOOR, Turn.HELD) or box.answer is Answer.EXPECTED
-        assert (box.next_deadline() is not None) == waiting
+        chiming = (
+            box.alarm is not Alarm.QUIET and box.phase in (*AT_REST, Phase.RINGING) and not box.answering
+        )
+        assert (box.next_deadline() is not None) == (waiting or chiming or bool(self.waiting))
+        assert {call.call_id for call in box.waiting_calls.calls} == self.waiting
+        assert (box.alarm is not Alarm.QUIET) == self.due
+        assert not (box.muted and box.turn in (*FLOOR, Turn.LIVE))
         assert (box.turn is Turn.LIVE) <= (self.mode is TalkMode.HANDS_FREE)
         assert (box.turn is Turn.SENT) <= (box.link is Link.READY)
         assert (box.turn is Turn.HELD) <= (box.link is not Link.READY)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.appliance import BargeIn, TalkMode, TalkSettings
 from daemon.config.schema import Session, Talk
 from daemon.settings import model_url, session_payload, talk_settings
+from daemon.talk import BargeIn, TalkMode, TalkSettings
 
 
 def test_defaults_of_file_and_appliance_are_the_same() -> None:

@@ -9,12 +9,12 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from daemon.appliance import BargeIn, TalkMode, TalkSettings
 from daemon.config.defaults import render_defaults
 from daemon.config.files import load_config
 from daemon.config.schema import Config, Link, Section, Session, Talk, allowed_values, is_section
 from daemon.realtime.config import NOISE_REDUCTIONS, VAD_KEYS, SessionConfig
 from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
+from daemon.talk import BargeIn, TalkMode, TalkSettings
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 

@@ -1,0 +1,47 @@
+"""How turns are taken: the modes of a conversation and their limits. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class TalkMode(Enum):
+    HOLD = "hold"  # push-to-talk: press, speak, release
+    TOGGLE = "toggle"  # tap, speak, tap
+    HANDS_FREE = "hands_free"  # the server's voice detection decides
+
+
+class BargeIn(Enum):
+    """What may interrupt an answer. The button always may."""
+
+    BUTTON = "button"  # half duplex in hands-free mode: nothing goes up while the loudspeaker plays
+    SERVER_VAD = "server_vad"  # for headsets and echo-cancelled devices
+
+
+@dataclass(frozen=True, slots=True)
+class TalkSettings:
+    """How turns are taken.
+
+    - `preroll_ms`: how much from before the press belongs to the turn; 0 sends nothing from before it.
+    - `min_turn_ms`: shorter turns are cleared; the API refuses commits under 100 ms.
+    - `min_speech_ms`: turns in which the voice detector heard less are cleared, too.
+    - `release_tail_ms`: how much is still captured after the release.
+    - `max_turn_s`: a turn this long ends by itself, so that a stuck button cannot listen for ever.
+    - `hold_s`: how long a finished turn waits for the link.
+    - `answer_s`: how long an answer may take to begin.
+    - `approve_s`: how long a tool call waits for a person's consent before it is rejected.
+    - `echo_tail_ms`: how long after the loudspeaker's last sample the microphone may still hear it.
+    """
+
+    mode: TalkMode = TalkMode.HOLD
+    barge_in: BargeIn = BargeIn.BUTTON
+    preroll_ms: float = 300.0
+    min_turn_ms: float = 100.0
+    min_speech_ms: float = 60.0
+    release_tail_ms: float = 0.0
+    max_turn_s: float = 60.0
+    hold_s: float = 15.0
+    answer_s: float = 30.0
+    approve_s: float = 30.0
+    echo_tail_ms: float = 300.0
