@@ -29,8 +29,8 @@ class Alarms:
     def __init__(
         self,
         wall_clock: Callable[[], float],
-        on_ring: Callable[[], None],
-        on_hush: Callable[[], None],
+        on_ring: Callable[[], object],
+        on_hush: Callable[[], object],
         save: Callable[[Sequence[Timer]], Awaitable[None]] | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()

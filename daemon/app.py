@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from daemon.appliance import TalkSettings
+from daemon.alarms import Alarms
+from daemon.audio.gain import Gain
 from daemon.audio.pcm import ms_to_frames
 from daemon.audio.playback import PlaybackRing
 from daemon.audio.voice import VoiceMeter
@@ -19,12 +21,16 @@ from daemon.bridge import MicTap, SpeakerTap, call_soon
 from daemon.conductor import Conductor, Sound
 from daemon.config.schema import Config, Vad
 from daemon.control import ControlServer
-from daemon.events import Ask, Say, Stop
+from daemon.events import AlarmDue, AlarmOver, Ask, Consent, Dissent, Say, Stop
 from daemon.notices import Notice
 from daemon.realtime.backoff import Backoff
+from daemon.realtime.errors import did_you_mean
 from daemon.realtime.link import RealtimeLink
 from daemon.realtime.protocol import ProtocolState, RealtimeProtocol
 from daemon.realtime.transports.port import Transport
+from daemon.talk import TalkSettings
+from daemon.timer_file import TimerFile
+from daemon.timers import Timer
 from hw import load
 from hw.errors import DeviceError, Fault
 from hw.ports import Button, Microphone, Speaker, VoiceDetector
@@ -51,12 +57,14 @@ class AppSettings:
     """Everything that is not a device or a connection.
 
     `session` is the payload of `session.update`. `channel`, `append_ms` and `ring_s` as in `Sound`.
-    `control_path` is where the control socket goes, None for none.
+    `control_path` is where the control socket goes, None for none; `timers_path` is where timers are kept
+    over a restart, None for nowhere.
     """
 
     talk: TalkSettings
     session: Mapping[str, Any]
     control_path: Path | None = None
+    timers_path: Path | None = None
     channel: int | None = 0
     append_ms: int = 20
     ring_s: float = 120.0
@@ -106,6 +114,7 @@ class App:
         devices: Devices,
         open_transport: Callable[[], Transport],
         onlookers: Iterable[Callable[[Notice], None]] = (),
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self.devices = devices
@@ -124,8 +133,9 @@ class App:
             capacity_frames=int(settings.ring_s * speaker.rate_hz),
             fade_frames=min(ms_to_frames(FADE_MS, speaker.rate_hz), speaker.period_frames),
         )
+        self.gain = Gain()
         self.speaker_tap = SpeakerTap(
-            loop, ring, devices.speaker.heard_frames, lambda: self.conductor.drained()
+            loop, ring, devices.speaker.heard_frames, lambda: self.conductor.drained(), self.gain
         )
         voice = VoiceMeter(devices.detector, mic.rate_hz) if devices.detector else None
         self.conductor = Conductor(settings.talk, sound, self.speaker_tap, voice, onlookers, loop)
@@ -136,10 +146,17 @@ class App:
             self.conductor.on_model_event,
             Backoff(Random()),
         )
+        self._timer_file = TimerFile(settings.timers_path) if settings.timers_path else None
+        self.conductor.alarms = self.alarms = Alarms(
+            wall_clock,
+            lambda: self.conductor.step(AlarmDue()),
+            lambda: self.conductor.step(AlarmOver()),
+            self._save_timers if self._timer_file else None,
+        )
         self._control_path = settings.control_path
 
     async def run(self, stopping: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Start speaker, microphone, button and control socket, call `on_ready`, then keep the link up.
+        """Start speaker, microphone, button, timers and control socket, call `on_ready`, keep the link up.
 
         Returns when `stopping` is set. Raises `hw.errors.DeviceError` if a device cannot be opened and
         `daemon.control.ControlError` if the socket cannot; whatever was started is stopped again.
@@ -153,6 +170,8 @@ class App:
             if self.devices.button is not None:
                 stack.callback(self.devices.button.stop)
                 self.devices.button.start(self._on_edge)
+            stack.push_async_callback(self.alarms.stop)
+            self.alarms.start(self._timer_file.load() if self._timer_file else [])
             if self._control_path is not None:
                 control = ControlServer(self._control_path, self.handle_request)
                 await control.start()
@@ -176,28 +195,62 @@ class App:
         """Any thread: the button."""
         call_soon(self._loop, self.conductor.press if pressed else self.conductor.release)
 
-    # ---- the control socket ---------------------------------------------------------
+    async def _save_timers(self, timers: Sequence[Timer]) -> None:
+        if self._timer_file is not None:  # a disk takes its time, and the loop has none
+            await asyncio.to_thread(self._timer_file.save, timers)
+
+    # ---- what a person or a tool may do ---------------------------------------------
+
+    def mute(self, on: bool) -> str | None:
+        """Close the microphone, or open it again; answers why that could not be done, or None.
+
+        Closed means that the device is: nothing is captured, and what was is forgotten, on the server too.
+        """
+        if on == self.conductor.appliance.muted:
+            return None
+        if on:
+            self.devices.microphone.stop()
+            self.mic_tap.discard()
+            self.conductor.mute()
+        else:
+            try:
+                self.devices.microphone.start(self.mic_tap.deliver)
+            except DeviceError as error:
+                return f"the microphone cannot be opened: {error}"
+            self.conductor.unmute()
+        log.info("microphone %s", "muted" if on else "open")
+        return None
+
+    def set_volume(self, percent: object) -> str | None:
+        """How loud the box is from the next period on; answers why that could not be done, or None."""
+        try:
+            self.gain.set_percent(percent)
+        except ValueError as error:
+            return str(error)
+        return None
 
     async def handle_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer one request of the control socket: `{"command": ..., "text": ...}`."""
+        """Answer one request of the control socket: `{"command": ...}` and what belongs to it."""
         command = request.get("command")
         if command == "status":
             return {"ok": True, "status": self.status()}
-        if command in ("say", "ask"):
-            text = request.get("text")
-            if not isinstance(text, str) or not text.strip():
-                return {"ok": False, "error": f"{command}: needs a text"}
-            refusal = self.conductor.step(Ask(text) if command == "ask" else Say(text))
-        elif command == "press":
-            refusal = self.conductor.press()
-        elif command == "release":
-            refusal = self.conductor.release()
-        elif command == "stop":
-            refusal = self.conductor.step(Stop())
-        else:
-            known = "press, release, stop, say, ask, status"
-            return {"ok": False, "error": f"unknown command {command!r}; there are {known}"}
+        act = _REQUESTS.get(str(command))
+        if act is None:
+            known = [*_REQUESTS, "status"]
+            which = f"there are {', '.join(known)}{did_you_mean(command, known)}"
+            return {"ok": False, "error": f"unknown command {command!r}; {which}"}
+        refusal = act(self, request)
         return {"ok": True} if refusal is None else {"ok": False, "error": refusal}
+
+    def _step_with_text(self, event: type[Ask | Say], request: Mapping[str, Any]) -> str | None:
+        text = request.get("text")
+        if not isinstance(text, str) or not text.strip():
+            return f"{request['command']}: needs a text"
+        return self.conductor.step(event(text))
+
+    def _requested_mute(self, request: Mapping[str, Any]) -> str | None:
+        on = request.get("on")
+        return self.mute(on) if isinstance(on, bool) else f'mute: "on" is {on!r}, allowed: true or false'
 
     def status(self) -> dict[str, Any]:
         """What `harkd status` shows: plain JSON values, times in seconds or milliseconds as named."""
@@ -210,9 +263,11 @@ class App:
             "mode": appliance.settings.mode.value,
             "link": appliance.link.name.lower(),
             "link_reason": "" if ready else appliance.link_reason,
+            "volume_percent": self.gain.percent,
             "session_age_s": round(protocol.session_age_s(now), 1) if ready else None,
             "microphone": {
                 "running": self.devices.microphone.running,
+                "muted": appliance.muted,
                 "rate_hz": self.devices.microphone.format.rate_hz,
                 "channels": self.devices.microphone.format.channels,
                 "last_period_ms": None if last_period_at is None else round((now - last_period_at) * 1000),
@@ -226,6 +281,24 @@ class App:
                 "underflows": self.devices.speaker.underflows,
                 "underruns": self.speaker_tap.underruns,
             },
+            "waiting_calls": [call.tool for call in appliance.waiting_calls.calls],
+            "timers": [
+                f"{timer.label or 'timer'} ({timer.id}) in {left_s:.0f} s"
+                for timer, left_s in self.alarms.remaining()
+            ],
             "exchanges": [exchange.summary() for exchange in self.conductor.exchanges.ended],
             "last_errors": list(self.conductor.last_errors),
         }
+
+
+_REQUESTS: Mapping[str, Callable[[App, Mapping[str, Any]], str | None]] = {
+    "press": lambda app, request: app.conductor.press(),
+    "release": lambda app, request: app.conductor.release(),
+    "stop": lambda app, request: app.conductor.step(Stop()),
+    "say": lambda app, request: app._step_with_text(Say, request),
+    "ask": lambda app, request: app._step_with_text(Ask, request),
+    "approve": lambda app, request: app.conductor.step(Consent()),
+    "reject": lambda app, request: app.conductor.step(Dissent()),
+    "mute": App._requested_mute,
+    "volume": lambda app, request: app.set_volume(request.get("percent")),
+}

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from daemon.audio.gain import Gain
 from daemon.audio.playback import AudioTag, Drained, HeardPart, PlaybackRing
 
 
@@ -40,6 +41,11 @@ class MicTap:
         if wake:
             call_soon(self._loop, self._drain)
 
+    def discard(self) -> None:
+        """Forget what was captured and not consumed yet, as muting must."""
+        with self._lock:
+            self._periods.clear()
+
     def _drain(self) -> None:
         with self._lock:
             periods = list(self._periods)
@@ -62,8 +68,12 @@ class SpeakerTap:
         ring: PlaybackRing,
         heard_frames: Callable[[], int],
         on_drained: Callable[[], None],
+        gain: Gain,
     ) -> None:
-        """`heard_frames` is the loudspeaker's own word on how much it has let out; any thread may ask."""
+        """`heard_frames` is the loudspeaker's own word on how much it has let out; any thread may ask.
+
+        `gain` is applied to what the device takes, so that a change is heard with its next period.
+        """
         self.first_audio_at: float | None = (
             None  # loop time when the current playback first reached the device
         )
@@ -71,6 +81,7 @@ class SpeakerTap:
         self._ring = ring
         self._heard_frames = heard_frames
         self._on_drained = on_drained
+        self._gain = gain
         self._lock = threading.Lock()
         self._epoch = 0
 
@@ -86,7 +97,7 @@ class SpeakerTap:
             epoch = self._epoch
         if drained:
             call_soon(self._loop, self._drained, epoch)
-        return frames
+        return self._gain.apply(frames)
 
     def _drained(self, epoch: int) -> None:
         if epoch == self._epoch:

@@ -71,6 +71,12 @@ def build_parser() -> argparse.ArgumentParser:
     _control_command(commands, "press", "as if the button went down")
     _control_command(commands, "release", "as if the button came up")
     _control_command(commands, "stop", "be silent and forget the turn")
+    _control_command(commands, "approve", "let the tool call that waits for consent be made")
+    _control_command(commands, "reject", "do not let it be made")
+    mute = _control_command(commands, "mute", "close the microphone, or open it again")
+    mute.add_argument("on", choices=("on", "off"), help="on: nothing is captured")
+    volume = _control_command(commands, "volume", "how loud the box is")
+    volume.add_argument("percent", type=int, metavar="N", help="from 0, silent, to 100")
     for name, text in (("say", "speak this text"), ("ask", "answer this question")):
         _control_command(commands, name, text).add_argument("text", metavar="TEXT")
     commands.add_parser("version", help="the version of harkd and of what it is built on")
@@ -238,9 +244,13 @@ def _status_lines(status: dict[str, Any]) -> list[str]:
 
 
 def _control(arguments: argparse.Namespace) -> int:
-    message = {"command": arguments.command}
+    message: dict[str, Any] = {"command": arguments.command}
     if "text" in arguments:
         message["text"] = arguments.text
+    elif "percent" in arguments:
+        message["percent"] = arguments.percent
+    elif "on" in arguments:
+        message["on"] = arguments.on == "on"
     return FAILED if _ask_daemon(arguments, message) is None else OK
 
 
@@ -284,6 +294,10 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "press": _control,
     "release": _control,
     "stop": _control,
+    "approve": _control,
+    "reject": _control,
+    "mute": _control,
+    "volume": _control,
     "say": _control,
     "ask": _control,
     "version": _version,

@@ -14,7 +14,9 @@ from typing import Any
 
 from daemon import events as ev
 from daemon import notices
-from daemon.appliance import Appliance, TalkSettings
+from daemon.alarms import Alarms
+from daemon.appliance import Appliance
+from daemon.audio.chime import chime
 from daemon.audio.downlink import Downlink
 from daemon.audio.pcm import SAMPLE_BYTES, frames_to_ms, mix_channels, ms_to_frames, pick_channel
 from daemon.audio.playback import AudioTag
@@ -26,6 +28,7 @@ from daemon.exchanges import ExchangeLog
 from daemon.realtime import model_events as rt
 from daemon.realtime.link import RealtimeLink
 from daemon.realtime.protocol import HeardPosition, ProtocolState
+from daemon.talk import TalkSettings
 from daemon.transitions import Turn
 
 log = logging.getLogger("harkd")
@@ -41,6 +44,9 @@ BASE64_BYTES_PER_MS = 64
 
 CATCH_UP_PAUSE_S = 0.02
 CATCH_UP_LIMIT_S = 15.0
+
+CHIME = "chime"
+"""Takes the place of a response's id for what the box plays of its own accord."""
 
 SAY_INSTRUCTIONS = "Speak exactly the following text, word for word, and nothing else:\n\n"
 
@@ -62,9 +68,14 @@ class Sound:
 
 
 class Conductor:
-    """Between appliance, session and sound. `link` is set once, before the first event."""
+    """Between appliance, session and sound. `link` and `alarms` are set once, before the first event.
+
+    `on_decision` is called with what a person, or time, decided on a tool call; whoever asked sets it.
+    """
 
     link: RealtimeLink
+    alarms: Alarms
+    on_decision: Callable[[ev.Approve | ev.Reject], None]
 
     def __init__(
         self,
@@ -88,6 +99,9 @@ class Conductor:
         retain_s = talk.max_turn_s + (talk.preroll_ms + talk.release_tail_ms) / 1000 + 1
         self._uplink = Uplink(sound.mic_rate_hz, SESSION_RATE_HZ, sound.append_ms, retain_s)
         self._downlink = Downlink(SESSION_RATE_HZ, sound.speaker_rate_hz)
+        self._chime = b""  # made when it is first needed
+        self._chimes = 0
+        self.on_decision = lambda decision: None
         self._inbox: deque[ev.Event] = deque()  # bounded by what one event can cause
         self._pumping = False
         self._period = b""  # the captured period being decided on
@@ -154,12 +168,23 @@ class Conductor:
     def release(self) -> str | None:
         return self.step(ev.Released())
 
+    def mute(self) -> None:
+        """The microphone has been closed: forget what it heard."""
+        self.step(ev.Mute())
+        self._preroll.clear()
+        self._period = b""
+
+    def unmute(self) -> None:
+        self.step(ev.Unmute())
+
     def drained(self) -> None:
         """Everything queued has been heard."""
         self.step(ev.PlaybackDrained())
 
     def on_period(self, captured: bytes) -> None:
-        """Take one captured period, interleaved at the microphone's rate."""
+        """Take one captured period, interleaved at the microphone's rate; nothing while muted."""
+        if self.appliance.muted:
+            return
         sound = self._sound
         if sound.mic_channels == 1:
             mono = captured
@@ -262,7 +287,8 @@ class Conductor:
         now = self._loop.time()
         if self._commit_due:  # what is cut was still on its way up
             self._drop_turn()
-        parts, pulled_frames = self._speaker.silence()
+        silenced, pulled_frames = self._speaker.silence()
+        parts = [part for part in silenced if part.tag.response_id != CHIME]
         self._downlink.reset()
         positions = [self._position(part.tag, part.heard_frames) for part in parts]
         self.link.protocol.interrupt(positions, now)
@@ -359,7 +385,7 @@ class Conductor:
         self._uplink.stream()
 
     def _stop_streaming(self, command: ev.StopStreaming) -> None:
-        self._uplink.discard()
+        self._drop_turn()
 
     def _send_text(self, command: ev.SendText) -> None:
         self.exchanges.begin(self._loop.time(), spoken=False)
@@ -371,6 +397,21 @@ class Conductor:
             self._loop.time(), {"instructions": SAY_INSTRUCTIONS + command.text}
         )
         self.link.flush()
+
+    def _decided(self, command: ev.Approve | ev.Reject) -> None:
+        log.info("%s", command)
+        self.on_decision(command)
+
+    def _play_chime(self, command: ev.PlayChime) -> None:
+        # The first time costs a fifth of a second on a small board; a chime plays only when nobody speaks.
+        self._chime = self._chime or chime(self._sound.speaker_rate_hz)
+        self._chimes += 1
+        tag = AudioTag(CHIME, str(self._chimes), 0)
+        self._queue(tag, self._chime)
+        self._speaker.finish(tag)
+
+    def _dismiss_alarm(self, command: ev.DismissAlarm) -> None:
+        self.alarms.dismiss()
 
     def _connect_now(self, command: ev.ConnectNow) -> None:
         self.link.connect_now()
@@ -384,7 +425,7 @@ class Conductor:
         self._note_error(command.message)
 
     def _show_phase(self, command: ev.ShowPhase) -> None:
-        if command.phase in (ev.Phase.IDLE, ev.Phase.CONNECTING, ev.Phase.OFFLINE):
+        if command.phase not in (ev.Phase.LISTENING, ev.Phase.THINKING, ev.Phase.SPEAKING):
             self._end_exchange("heard")
         self._tell(notices.PhaseChanged(command.phase))
 
@@ -424,6 +465,10 @@ _DO: dict[type, Callable[[Conductor, Any], None]] = {
     ev.StopStreaming: Conductor._stop_streaming,
     ev.SendText: Conductor._send_text,
     ev.SpeakText: Conductor._speak_text,
+    ev.Approve: Conductor._decided,
+    ev.Reject: Conductor._decided,
+    ev.PlayChime: Conductor._play_chime,
+    ev.DismissAlarm: Conductor._dismiss_alarm,
     ev.ConnectNow: Conductor._connect_now,
     ev.Refuse: Conductor._refuse,
     ev.Report: Conductor._report,

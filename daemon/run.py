@@ -23,6 +23,8 @@ from daemon.settings import model_url, session_payload, talk_settings
 
 log = logging.getLogger("harkd")
 
+STATE_DIRECTORY = "/var/lib/harkd"
+
 BASE64_BYTES_PER_S = 64_000
 """24 kHz 16-bit mono in base64: how `link.send_bound_s` becomes bytes."""
 
@@ -50,6 +52,7 @@ async def _run(config: Config) -> None:
         talk=talk_settings(config.talk),
         session=session_payload(config.session, config.talk),
         control_path=Path(config.control.socket),
+        timers_path=Path(os.environ.get("STATE_DIRECTORY", STATE_DIRECTORY)) / "timers.json",
         channel=None if config.audio.capture.channel == "mix" else config.audio.capture.channel,
         ring_s=config.audio.playback.ring_s,
     )

@@ -1,4 +1,4 @@
-"""The sound of a timer that is due: two bell notes, made here, so that it needs no file and no network. Pure."""
+"""The sound of a timer that is due: two bell notes, made on the spot, without file or network. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ PEAK = 16_000
 def chime(rate_hz: int) -> bytes:
     """One ring as mono 16-bit PCM at `rate_hz` (from 4000), `LENGTH_S` long, beginning and ending in silence.
 
-    Takes 19 ms at 48 kHz on a desktop core, ten times as long on a small board. Raises `ValueError` for a rate that cannot carry it.
+    Takes 19 ms at 48 kHz on a desktop core, ten times as long on a small board. Raises `ValueError` for a
+    rate that cannot carry it.
     """
     if rate_hz < 4000:
         raise ValueError(f"a chime needs a rate of 4000 Hz or more, not {rate_hz}")

@@ -14,7 +14,7 @@ MAX_PERCENT = 100
 
 
 def gain_of(percent: int) -> float:
-    """Amplitude factor 0..1 for a volume of 0..100 percent: its cube, as PulseAudio and ALSA's mixers have it.
+    """Amplitude factor 0..1 for a volume of 0..100 percent: its cube, as PulseAudio has it.
 
     Loudness is heard about logarithmically; the cube comes close to that (50 % is -18 dB) and ends in true
     silence.
@@ -49,7 +49,7 @@ class Gain:
     def percent(self) -> int:
         return self._wanted.percent
 
-    def set_percent(self, percent: int) -> None:
+    def set_percent(self, percent: object) -> None:
         """Raises `ValueError` unless `percent` is a whole number from 0 to 100."""
         self._wanted = _setting(percent)
 
@@ -94,8 +94,8 @@ class Gain:
         return signs
 
 
-def _setting(percent: int) -> _Setting:
-    if type(percent) is not int or not 0 <= percent <= MAX_PERCENT:
+def _setting(percent: object) -> _Setting:
+    if isinstance(percent, bool) or not isinstance(percent, int) or not 0 <= percent <= MAX_PERCENT:
         raise ValueError(f"the volume is {percent!r}, allowed: a whole number from 0 to {MAX_PERCENT}")
     gain = gain_of(percent)
     if percent in (0, MAX_PERCENT):

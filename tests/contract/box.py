@@ -10,13 +10,14 @@ from array import array
 from typing import Any
 
 from daemon.app import App, AppSettings, Devices
-from daemon.appliance import TalkSettings
 from daemon.notices import Notice
 from daemon.realtime.transports.port import TransportClosed, UplinkCongested
+from daemon.talk import TalkSettings
 from hw.fakes import FakeButton, FakeMicrophone, FakeSpeaker
 
 RATE_HZ = 24_000
 PERIOD_S = 0.01
+NOON = 1_700_000_000.0  # wall clock, when the loop's is 0
 PERIOD_FRAMES = 240
 
 
@@ -138,7 +139,8 @@ class Box:
     def use(self, devices: Devices) -> None:
         """Before the start: these devices instead, which the test steps itself."""
         self._devices = devices
-        self.app = App(self._settings, devices, self._open, [self.notices.append])
+        loop = asyncio.get_running_loop()
+        self.app = App(self._settings, devices, self._open, [self.notices.append], lambda: NOON + loop.time())
 
     def _open(self) -> Server:
         self.servers.append(self.next_server.pop(0) if self.next_server else Server())

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from daemon.audio.gain import Gain
 from daemon.audio.playback import AudioTag, PlaybackRing
 from daemon.bridge import MicTap, SpeakerTap, call_soon
 
@@ -78,7 +79,10 @@ class Deck:
         self.handed = self.heard = 0
         self.drained = 0
         self.ring = PlaybackRing(24_000, capacity_frames=24_000, fade_frames=4)
-        self.tap = SpeakerTap(asyncio.get_running_loop(), self.ring, lambda: self.heard, self._on_drained)
+        self.gain = Gain()
+        self.tap = SpeakerTap(
+            asyncio.get_running_loop(), self.ring, lambda: self.heard, self._on_drained, self.gain
+        )
 
     def _on_drained(self) -> None:
         self.drained += 1

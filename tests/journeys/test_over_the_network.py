@@ -12,12 +12,12 @@ import realtime_oracle
 from box import PERIOD_FRAMES, RATE_HZ, voice
 
 from daemon.app import App, AppSettings, Devices
-from daemon.appliance import TalkMode, TalkSettings
 from daemon.config.schema import Session, Talk
 from daemon.events import Phase
 from daemon.realtime.transports.websocket import WebSocketTransport
 from daemon.settings import model_url, session_payload, talk_settings
 from daemon.simulator import SimulatorServer, load_script
+from daemon.talk import TalkMode, TalkSettings
 from hw.fakes import FakeMicrophone, FakeSpeaker
 
 LIMIT_S = 15.0

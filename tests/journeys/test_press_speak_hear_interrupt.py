@@ -14,11 +14,12 @@ from virtual_loop import VirtualLoop, run_virtual
 
 from daemon import notices
 from daemon.app import Devices
-from daemon.appliance import TalkMode, TalkSettings
 from daemon.events import Phase
+from daemon.talk import TalkMode, TalkSettings
 from daemon.transitions import Turn
 from hw.audio.wavfile import WavMicrophone, WavSpeaker
 
+COMMANDS = "press, release, stop, say, ask, approve, reject, mute, volume, status"
 FADE_FRAMES = 5 * RATE_HZ // 1000
 
 
@@ -369,9 +370,14 @@ async def test_ask_and_say_over_the_control_path() -> None:
 @pytest.mark.parametrize(
     ("request_", "error"),
     [
-        ({"command": "dance"}, "unknown command 'dance'; there are press, release, stop, say, ask, status"),
+        ({"command": "dance"}, f"unknown command 'dance'; there are {COMMANDS}"),
+        ({"command": "prss"}, f"unknown command 'prss'; there are {COMMANDS}; did you mean 'press'?"),
+        ({"command": "mute"}, 'mute: "on" is None, allowed: true or false'),
+        ({"command": "volume"}, "the volume is None, allowed: a whole number from 0 to 100"),
+        ({"command": "volume", "percent": 101}, "the volume is 101, allowed: a whole number from 0 to 100"),
+        ({"command": "approve"}, "nothing waits for approval"),
         ({"command": "say", "text": " "}, "say: needs a text"),
-        ({}, "unknown command None; there are press, release, stop, say, ask, status"),
+        ({}, f"unknown command None; there are {COMMANDS}"),
     ],
 )
 def test_control_requests_that_make_no_sense_are_refused(request_: dict[str, Any], error: str) -> None:

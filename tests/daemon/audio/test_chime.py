@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from itertools import pairwise
 
 import pytest
 
@@ -22,7 +23,7 @@ def test_chime_begins_and_ends_in_silence() -> None:
     samples = array("h", chime(24_000))
     assert abs(samples[0]) < 50
     assert abs(samples[-1]) < 50
-    steps = [abs(b - a) for a, b in zip(samples, samples[1:], strict=False)]
+    steps = [abs(b - a) for a, b in pairwise(samples)]
     assert max(steps[:20]) < 3000  # no click at the attack
 
 
@@ -30,7 +31,7 @@ def test_chime_has_its_two_pitches() -> None:
     rate_hz = 24_000
     samples = array("h", chime(rate_hz))
     first = samples[: int(0.15 * rate_hz)]
-    crossings = sum(1 for a, b in zip(first, first[1:], strict=False) if a < 0 <= b)
+    crossings = sum(1 for a, b in pairwise(first) if a < 0 <= b)
     assert crossings / 0.15 == pytest.approx(659, abs=10)
 
 

@@ -1,0 +1,263 @@
+"""Mute, volume, timers and consent on the whole box, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from box import PERIOD_FRAMES, RATE_HZ, Box, voice
+from virtual_loop import run_virtual
+
+from daemon import events as ev
+from daemon.audio.chime import chime
+from daemon.events import Phase
+from daemon.notices import PhaseChanged
+from daemon.talk import TalkMode, TalkSettings
+
+CHIME = chime(RATE_HZ)
+HANDS_FREE = TalkSettings(mode=TalkMode.HANDS_FREE)
+
+
+def virtual(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    def run() -> None:
+        run_virtual(test())
+
+    run.__name__ = test.__name__
+    return run
+
+
+async def ask(box: Box, **request: Any) -> dict[str, Any]:
+    return await box.app.handle_request(request)
+
+
+def samples(pcm: bytes) -> list[int]:
+    return list(array("h", pcm))
+
+
+# ---- mute ------------------------------------------------------------
+
+
+@virtual
+async def test_mute_closes_the_device_and_forgets_the_turn_everywhere() -> None:
+    async with Box() as box:
+        await box.press()
+        await box.live(20, voice(20 * PERIOD_FRAMES))
+        assert await ask(box, command="mute", on=True) == {"ok": True}
+        assert not box.microphone.running
+        await box.live(50, voice(50 * PERIOD_FRAMES))
+        await box.release()
+        assert box.server.types()[-1] == "clear"
+        assert box.server.of("input_audio_buffer.commit") == []
+        assert (
+            box.app.status()["microphone"] | {"running": False, "muted": True}
+            == (box.app.status()["microphone"])
+        )
+
+
+@virtual
+async def test_nothing_said_before_or_while_muted_is_in_the_next_turn() -> None:
+    async with Box() as box:
+        await box.live(50, voice(50 * PERIOD_FRAMES))
+        box.microphone.feed(voice(PERIOD_FRAMES))  # captured, not yet taken by the loop
+        box.app.mute(True)
+        box.microphone.feed(voice(10 * PERIOD_FRAMES))
+        box.app.mute(False)
+        await box.press()
+        said = voice(20 * PERIOD_FRAMES, start=9_000)
+        await box.live(20, said)
+        await box.release()
+        await box.live(1)
+        assert box.server.appended().startswith(said)
+
+
+@virtual
+async def test_press_while_muted_is_refused_and_unmute_makes_it_work_again() -> None:
+    async with Box() as box:
+        assert await ask(box, command="mute", on=True) == {"ok": True}
+        assert await ask(box, command="mute", on=True) == {"ok": True}
+        assert await ask(box, command="press") == {"ok": False, "error": "the microphone is muted"}
+        await ask(box, command="mute", on=False)
+        assert box.microphone.running
+        await box.ask_aloud()
+        assert box.server.types()[-2:] == ["commit", "response.create"]
+
+
+@virtual
+async def test_hands_free_mute_empties_the_servers_buffer_and_unmute_streams_again() -> None:
+    async with Box(HANDS_FREE) as box:
+        await box.live(10, voice(10 * PERIOD_FRAMES))
+        box.app.mute(True)
+        await box.live(10, voice(10 * PERIOD_FRAMES))
+        assert box.server.types() == ["session.update", "append", "clear"]
+        box.app.mute(False)
+        await box.live(10, voice(10 * PERIOD_FRAMES))
+        assert box.server.types() == ["session.update", "append", "clear", "append"]
+
+
+@virtual
+async def test_microphone_that_cannot_be_opened_again_leaves_the_box_muted() -> None:
+    async with Box() as box:
+        box.app.mute(True)
+        box.microphone.unplug()
+        answer = await ask(box, command="mute", on=False)
+        assert answer["error"].startswith("the microphone cannot be opened: ")
+        assert (await ask(box, command="press"))["error"] == "the microphone is muted"
+        box.microphone.plug()
+        assert await ask(box, command="mute", on=False) == {"ok": True}
+
+
+# ---- volume ----------------------------------------------------------
+
+
+@virtual
+async def test_volume_is_heard_with_the_next_period_and_moves_no_heard_position() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.created("r1")
+        box.server.delta("r1", "i1", array("h", [16_000] * RATE_HZ).tobytes())
+        await box.live(20)
+        assert await ask(box, command="volume", percent=50) == {"ok": True}
+        await box.live(20)
+        played = samples(box.speaker.played)
+        assert played[-2 * PERIOD_FRAMES :] == [2000] * (2 * PERIOD_FRAMES)
+        assert max(abs(b - a) for a, b in zip(played[-4000:], played[-3999:], strict=False)) <= 60
+        await box.press()
+        [truncate] = box.server.of("conversation.item.truncate")
+        assert truncate["audio_end_ms"] == 400
+        assert box.app.status()["volume_percent"] == 50
+
+
+# ---- timers ----------------------------------------------------------
+
+
+def chimes_in(pcm: bytes) -> int:
+    """Each begins with the same loud part, and none of the pauses holds it."""
+    part = CHIME[2000:3000]
+    return pcm.count(part)
+
+
+@virtual
+async def test_timer_rings_through_the_loudspeaker_until_the_button_is_pressed() -> None:
+    async with Box() as box:
+        box.app.alarms.set(5, "tea")
+        await box.live(499)
+        assert chimes_in(box.speaker.played) == 0
+        await box.live(800)
+        assert chimes_in(box.speaker.played) == 3
+        assert box.app.status()["phase"] == "ringing"
+        await box.press()
+        await box.release()
+        await box.live(500)
+        assert chimes_in(box.speaker.played) == 3
+        assert box.app.alarms.timers == ()
+        assert box.server.types() == ["session.update"]  # the server never heard of it
+        phases = [notice.phase for notice in box.notices if isinstance(notice, PhaseChanged)]
+        assert phases[-3:] == [Phase.IDLE, Phase.RINGING, Phase.IDLE]
+
+
+@virtual
+async def test_press_in_mid_chime_silences_within_a_period_and_truncates_nothing() -> None:
+    async with Box() as box:
+        box.app.alarms.set(1, "tea")
+        await box.live(130)
+        await box.press()
+        await box.live(1)
+        played = len(box.speaker.played)
+        await box.live(20)
+        assert not box.speaker.played[played:].strip(b"\0")
+        assert box.server.of("conversation.item.truncate") == []
+
+
+@virtual
+async def test_timer_rings_without_a_network() -> None:
+    async with Box() as box:
+        box.server.lose()
+        box.app.alarms.set(1, "tea")
+        await box.live(400)
+        assert chimes_in(box.speaker.played) >= 1
+
+
+@virtual
+async def test_timer_waits_for_the_end_of_the_answer() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.answer("r1", "i1", voice(3 * RATE_HZ))
+        await box.live(10)
+        box.app.alarms.set(1, "tea")
+        await box.live(285)
+        assert chimes_in(box.speaker.played) == 0
+        await box.live(60)
+        assert chimes_in(box.speaker.played) == 1
+        assert "heard" in box.app.status()["exchanges"][-1]
+
+
+@virtual
+async def test_answer_to_a_question_typed_during_a_chime_is_heard_after_it_was_cut() -> None:
+    async with Box() as box:
+        box.app.alarms.set(1, "tea")
+        await box.live(130)
+        await ask(box, command="ask", text="which timer is that?")
+        box.server.answer("r1", "i1", voice(RATE_HZ))
+        await box.live(50)
+        assert voice(RATE_HZ)[2000:4000] in box.speaker.played
+        await ask(box, command="stop")
+        assert box.app.alarms.timers == ()
+
+
+@virtual
+async def test_timer_nobody_comes_for_falls_silent_after_a_quarter_of_an_hour() -> None:
+    async with Box() as box:
+        box.app.alarms.set(1, "tea")
+        await asyncio.sleep(16 * 60)
+        await box.live(400)
+        assert box.app.status()["phase"] == "idle"
+
+
+@virtual
+async def test_status_lists_timers_by_name() -> None:
+    async with Box() as box:
+        box.app.alarms.set(90, "tea")
+        box.app.alarms.set(30, "")
+        assert box.app.status()["timers"] == ["timer (2) in 30 s", "tea (1) in 90 s"]
+
+
+# ---- consent ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("request_", "decision"),
+    [
+        ({"command": "press"}, ev.Approve("c1")),
+        ({"command": "approve"}, ev.Approve("c1")),
+        ({"command": "reject"}, ev.Reject("c1", "A person rejected the call.")),
+        ({"command": "stop"}, ev.Reject("c1", "A person stopped the box.")),
+    ],
+)
+def test_decision_reaches_whoever_asked(request_: dict[str, Any], decision: ev.Event) -> None:
+    async def main() -> None:
+        async with Box() as box:
+            decisions: list[Any] = []
+            box.app.conductor.on_decision = decisions.append
+            box.app.conductor.step(ev.ApprovalWanted("c1", "unlock_door"))
+            assert box.app.status()["waiting_calls"] == ["unlock_door"]
+            assert await ask(box, **request_) == {"ok": True}
+            assert decisions == [decision]
+            assert box.server.types() == ["session.update"]  # no turn was opened
+
+    run_virtual(main())
+
+
+@virtual
+async def test_nobody_deciding_rejects_after_the_time_limit() -> None:
+    async with Box(TalkSettings(approve_s=20.0)) as box:
+        decisions: list[Any] = []
+        box.app.conductor.on_decision = decisions.append
+        box.app.conductor.step(ev.ApprovalWanted("c1", "unlock_door"))
+        await box.live(1995)
+        assert decisions == []
+        await box.live(10)
+        assert decisions == [ev.Reject("c1", "Nobody approved the call in time.")]
+        assert box.app.status()["last_errors"] == ["nobody approved unlock_door within 20 s"]
