@@ -17,6 +17,7 @@ from daemon.audio.gain import Gain
 from daemon.audio.pcm import ms_to_frames
 from daemon.audio.playback import PlaybackRing
 from daemon.audio.voice import VoiceMeter
+from daemon.box_controls import BoxControls
 from daemon.bridge import MicTap, SpeakerTap, call_soon
 from daemon.conductor import Conductor, Sound
 from daemon.config.schema import Config, Vad
@@ -24,6 +25,7 @@ from daemon.control import ControlServer
 from daemon.events import AlarmDue, AlarmOver, Ask, Consent, Dissent, Say, Stop
 from daemon.notices import Notice
 from daemon.realtime.backoff import Backoff
+from daemon.realtime.device import DeviceControls
 from daemon.realtime.errors import did_you_mean
 from daemon.realtime.link import RealtimeLink
 from daemon.realtime.protocol import ProtocolState, RealtimeProtocol
@@ -153,6 +155,7 @@ class App:
             lambda: self.conductor.step(AlarmOver()),
             self._save_timers if self._timer_file else None,
         )
+        self.controls: DeviceControls = BoxControls(self, wall_clock)
         self._control_path = settings.control_path
 
     async def run(self, stopping: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -229,6 +232,14 @@ class App:
             return str(error)
         return None
 
+    @property
+    def volume_percent(self) -> int:
+        return self.gain.percent
+
+    def stop_speaking(self) -> str | None:
+        """Be silent and forget the turn; answers why that was refused, or None."""
+        return self.conductor.step(Stop())
+
     async def handle_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer one request of the control socket: `{"command": ...}` and what belongs to it."""
         command = request.get("command")
@@ -294,7 +305,7 @@ class App:
 _REQUESTS: Mapping[str, Callable[[App, Mapping[str, Any]], str | None]] = {
     "press": lambda app, request: app.conductor.press(),
     "release": lambda app, request: app.conductor.release(),
-    "stop": lambda app, request: app.conductor.step(Stop()),
+    "stop": lambda app, request: app.stop_speaking(),
     "say": lambda app, request: app._step_with_text(Say, request),
     "ask": lambda app, request: app._step_with_text(Ask, request),
     "approve": lambda app, request: app.conductor.step(Consent()),

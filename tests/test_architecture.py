@@ -22,6 +22,7 @@ SHELL = (
     "daemon/__main__.py",
     "daemon/alarms.py",
     "daemon/app.py",
+    "daemon/box_controls.py",
     "daemon/bridge.py",
     "daemon/cli.py",
     "daemon/conductor.py",
