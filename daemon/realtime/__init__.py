@@ -5,7 +5,7 @@ The names are loaded when they are first used: of all this the daemon itself nee
 
 from typing import TYPE_CHECKING
 
-from daemon.realtime.names import load as __getattr__
+from daemon.realtime.names import load as __getattr__  # noqa: F401  asked by the interpreter
 
 if TYPE_CHECKING:
     from daemon.realtime.agent import (

@@ -37,6 +37,15 @@ ADDRESS = "wss://api.openai.com/v1/realtime"
 MAX_LISTENER_EVENTS = 1024
 """Events an async listener may be behind; the oldest is dropped and counted in a log line."""
 
+AUDIO_PIECE_BYTES = 19_200
+"""0.4 s of 24 kHz 16-bit mono in one frame."""
+
+UPLINK_BUSY_BYTES = 64_000
+"""So much may wait at the connection before more audio is given to it, half of what it takes at most."""
+
+UPLINK_PATIENCE_S = 5.0
+UPLINK_LOOK_S = 0.005
+
 _USELESS_TO_RETRY = frozenset({Refusal.KEY, Refusal.FORBIDDEN, Refusal.MODEL})
 
 
@@ -258,8 +267,23 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         """
         if self._task is None:
             raise UserError("the model is not connected")
+        if isinstance(event, inp.RealtimeModelSendAudio):
+            await self._send_audio(event.audio)
         self._sort(event, asyncio.get_running_loop().time())
         self.link.flush()
+
+    async def _send_audio(self, audio: bytes) -> None:
+        """Piece by piece, no faster than the connection takes it: a whole file may come at once."""
+        loop = asyncio.get_running_loop()
+        for start in range(0, len(audio), AUDIO_PIECE_BYTES):
+            patience = loop.time() + UPLINK_PATIENCE_S
+            while self.link.queued_bytes > UPLINK_BUSY_BYTES and self._task is not None:
+                if loop.time() > patience:
+                    self.link.give_up("the uplink is slower than real time")
+                    break
+                await asyncio.sleep(UPLINK_LOOK_S)
+            self.protocol.append_audio(audio[start : start + AUDIO_PIECE_BYTES])
+            self.link.flush()
 
     async def send_event_if(self, event: inp.RealtimeModelSendEvent, predicate: Callable[[], bool]) -> bool:
         if self._task is None or self.protocol.response_active or not predicate():
@@ -270,8 +294,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
     def _sort(self, event: inp.RealtimeModelSendEvent, now: float) -> None:
         protocol = self.protocol
         match event:
-            case inp.RealtimeModelSendAudio(audio, commit):
-                protocol.append_audio(audio)
+            case inp.RealtimeModelSendAudio(_, commit):
                 self._renewal.audio_sent(committed=commit)
                 if commit:
                     protocol.commit_audio()
