@@ -116,10 +116,9 @@ RESULT = (start.tool.name, end.arguments, end.output)
     Snippet(
         "hand-offs",
         """
-from dataclasses import dataclass
+from pydantic import BaseModel
 
-@dataclass
-class Reason:
+class Reason(BaseModel):
     why: str
 
 async def note(context, reason):
@@ -388,7 +387,7 @@ async with await RealtimeRunner(host).run(model_config=connection()) as session:
 async def run(snippet: Snippet) -> Any:
     script = parse_script(snippet.script, "script", lambda name: b"")
     async with SimulatorServer(script=script) as server:
-        names: dict[str, Any] = {"__name__": "snippet", "URL": server.url, "SERVER": server}
+        names: dict[str, Any] = {"URL": server.url, "SERVER": server}
         code = compile(SETUP + snippet.source, snippet.feature, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         running = types.FunctionType(code, names)()
         if inspect.iscoroutine(running):
