@@ -27,7 +27,7 @@ def load_config(paths: Sequence[Path]) -> Config:
 
     A directory stands for its `harkd.toml` and then its `conf.d/*.toml` by name; hidden files are left out.
     """
-    parsed = [_read(file) for path in paths for file in _files_of(path)]
+    parsed = [read_layer(file) for path in paths for file in _files_of(path)]
     problems = [result for result in parsed if isinstance(result, Problem)]
     if problems:
         raise ConfigError(problems)
@@ -47,7 +47,8 @@ def _files_of(path: Path) -> Iterable[Path]:
     return [main, *drop_ins]
 
 
-def _read(file: Path) -> Layer | Problem:
+def read_layer(file: Path) -> Layer | Problem:
+    """One TOML file, or why it cannot be read."""
     try:
         text = file.read_text(encoding="utf-8-sig")  # Windows editors write a byte order mark
     except OSError as error:
