@@ -55,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     simulate = commands.add_parser("simulate", help="the Realtime server the demo talks to")
     simulate.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    simulate.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
+    simulate.add_argument("--port", type=_port, default=0, help="port to listen on (default: any free one)")
     simulate.add_argument("--script", type=Path, metavar="FILE", help="answers and faults, TOML")
 
     config = commands.add_parser("config", help="judge configuration files")
@@ -83,6 +83,12 @@ def _control_command(commands: Any, name: str, text: str) -> argparse.ArgumentPa
         "--socket", type=Path, default=DEFAULT_SOCKET, metavar="PATH", help="the daemon's control socket"
     )
     return command
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed: a number from 0 to 65535")
+    return int(text)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -121,8 +127,11 @@ def _demo(arguments: argparse.Namespace) -> int:
     from daemon.demo.stage import DemoError
     from hw.errors import DeviceError
 
+    try:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return _fail(f"demo: {arguments.out}: cannot be made a directory: {error.strerror}")
     logging.getLogger("harkd").setLevel(logging.ERROR)  # the stage tells what happens
-    arguments.out.mkdir(parents=True, exist_ok=True)
     files = DemoFiles(arguments.out)
     try:
         if arguments.mic:
