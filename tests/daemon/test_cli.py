@@ -23,7 +23,9 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", [[], ["config"], ["config", "check"], *([name] for name in COMMANDS)])
+@pytest.mark.parametrize(
+    "command", [[], ["config"], ["config", "check"], *([name] for name in STARTING + ASKING)]
+)
 def test_help_of_every_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])
