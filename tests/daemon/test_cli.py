@@ -8,19 +8,8 @@ import pytest
 
 from daemon.cli import build_parser, main
 
-COMMANDS = [
-    "run",
-    "demo",
-    "simulate",
-    "devices",
-    "status",
-    "press",
-    "release",
-    "stop",
-    "say",
-    "ask",
-    "version",
-]
+STARTING = ["run", "demo", "simulate"]
+ASKING = ["devices", "status", "press", "release", "stop", "say", "ask", "version"]
 
 
 @pytest.mark.parametrize(
