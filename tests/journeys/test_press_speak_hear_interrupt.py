@@ -479,3 +479,25 @@ async def test_audio_after_the_end_of_an_answer_leaves_nobody_deaf() -> None:
         before = len(box.server.appended())
         await box.live(10, loud(10 * PERIOD_FRAMES))
         assert len(box.server.appended()) > before
+
+
+class FailsAtTheTurn(Server):
+    """Closes the connection at every request for an answer."""
+
+    def send(self, text: str) -> None:
+        super().send(text)
+        if '"response.create"' in text:
+            self.lose(1011, "internal error")
+
+
+@virtual
+async def test_turn_that_breaks_every_connection_is_given_up() -> None:
+    async with Box() as box:
+        box.next_server = [FailsAtTheTurn() for _ in range(100)]
+        box.server.lose()
+        await box.live(100)
+        await box.ask_aloud()
+        await box.live(3_000)
+        assert box.app.conductor.appliance.turn is Turn.IDLE
+        assert sum(len(server.of("input_audio_buffer.commit")) for server in box.servers) <= 10
+        assert "no connection within 15 s" in box.app.status()["exchanges"][-1]

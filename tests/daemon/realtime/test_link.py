@@ -251,6 +251,24 @@ def test_cancelling_ends_the_link_although_its_connection_breaks_too(break_first
     run_virtual(main())
 
 
+@pytest.mark.parametrize(("ready_s", "waits_longer"), [(1, True), (11, False)])
+def test_only_a_session_that_lasts_shortens_the_back_off(ready_s: float, waits_longer: bool) -> None:
+    async def main() -> None:
+        setup = Setup()
+        for connection in range(1, 20):
+            while setup.opened < connection:
+                await asyncio.sleep(0.1)
+            setup.wires[-1].configure()
+            await asyncio.sleep(ready_s)
+            setup.wires[-1].inbox.put_nowait(TransportClosed(1011, "internal error"))
+            await settle()
+        waits = [e.retry_in_s or 0.0 for e in setup.events if getattr(e, "status", "") == "disconnected"]
+        assert (max(waits) > 0.5) == waits_longer
+        await setup.end()
+
+    run_virtual(main())
+
+
 @virtual
 async def test_deadline_of_the_protocol_is_kept() -> None:
     setup = Setup(Wire())
