@@ -255,14 +255,17 @@ def test_cancelling_ends_the_link_although_its_connection_breaks_too(break_first
 def test_only_a_session_that_lasts_shortens_the_back_off(ready_s: float, waits_longer: bool) -> None:
     async def main() -> None:
         setup = Setup()
-        for connection in range(1, 20):
-            while setup.opened < connection:
-                await asyncio.sleep(0.1)
+        await settle()
+        waits = []
+        for _ in range(20):
             setup.wires[-1].configure()
             await asyncio.sleep(ready_s)
             setup.wires[-1].inbox.put_nowait(TransportClosed(1011, "internal error"))
             await settle()
-        waits = [e.retry_in_s or 0.0 for e in setup.events if getattr(e, "status", "") == "disconnected"]
+            [*_, lost] = (e for e in setup.events if isinstance(e, rt.RealtimeModelConnectionStatusEvent))
+            assert lost.retry_in_s is not None
+            waits.append(lost.retry_in_s)
+            await asyncio.sleep(lost.retry_in_s + 0.001)
         assert (max(waits) > 0.5) == waits_longer
         await setup.end()
 
