@@ -156,6 +156,7 @@ class Conductor:
 
     def drained(self) -> None:
         """Everything queued has been heard."""
+        self.exchanges.sounded(self._speaker.first_audio_at)  # the next part of the answer begins it anew
         self.step(ev.PlaybackDrained())
 
     def on_period(self, captured: bytes) -> None:

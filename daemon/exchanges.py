@@ -32,6 +32,14 @@ class ExchangeLog:
         if self._current:
             self._current.committed_at = now
 
+    def sounded(self, first_audio_at: float | None) -> None:
+        """Audio reached the device, if at all, at this time; only the first time in the exchange counts."""
+        exchange = self._current
+        if exchange is None or exchange.first_audio_at is not None or first_audio_at is None:
+            return
+        if first_audio_at > exchange.opened_at:
+            exchange.first_audio_at = first_audio_at
+
     def note(self, reason: str) -> None:
         """Why the answer is not what it should be; told when the exchange ends."""
         if self._current:
@@ -39,11 +47,10 @@ class ExchangeLog:
 
     def end(self, now: float, how: Ending, reason: str, first_audio_at: float | None) -> Exchange | None:
         """The exchange that ends now, or None if none is going on. Nothing was heard of it without audio."""
+        self.sounded(first_audio_at)
         exchange, self._current = self._current, None
         if exchange is None:
             return None
-        if first_audio_at is not None and first_audio_at > exchange.opened_at:
-            exchange.first_audio_at = first_audio_at
         exchange.ended_at = now
         exchange.ended = "unanswered" if how == "heard" and exchange.first_audio_at is None else how
         exchange.reason = reason or exchange.reason

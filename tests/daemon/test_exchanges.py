@@ -37,6 +37,15 @@ def test_audio_of_the_answer_before_does_not_count() -> None:
     assert exchange.first_audio_at is None
 
 
+def test_first_part_of_an_answer_in_several_counts() -> None:
+    log = ExchangeLog()
+    log.begin(10.0, spoken=True)
+    log.sounded(12.3)
+    exchange = log.end(20.0, "heard", "", first_audio_at=17.0)
+    assert exchange is not None
+    assert exchange.first_audio_at == 12.3
+
+
 def test_nothing_ends_when_nothing_goes_on() -> None:
     log = ExchangeLog()
     log.released(1.0)

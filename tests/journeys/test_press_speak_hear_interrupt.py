@@ -501,3 +501,17 @@ async def test_turn_that_breaks_every_connection_is_given_up() -> None:
         assert box.app.conductor.appliance.turn is Turn.IDLE
         assert sum(len(server.of("input_audio_buffer.commit")) for server in box.servers) <= 10
         assert "no connection within 15 s" in box.app.status()["exchanges"][-1]
+
+
+@virtual
+async def test_pause_within_an_answer_does_not_move_its_first_audio() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.created("r1")
+        for item in ("preamble", "answer"):
+            box.server.delta("r1", item, loud(RATE_HZ // 10))
+            box.server.audio_done("r1", item)
+            await box.live(100)
+        box.server.done("r1")
+        await box.live(2)
+        assert "commit to first audio 10 ms" in box.app.status()["exchanges"][-1]
