@@ -114,7 +114,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return CONFIGURATION
-    except (ControlError, DeviceError) as error:
+    except (ControlError, DeviceError, ImportError) as error:  # of an extra: it says which
         return _fail(f"run: {error}")
     return OK
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import wave
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,17 @@ def test_demo_that_cannot_write_says_where(tmp_path: Path, capsys: pytest.Captur
 
 def test_port_of_the_simulator_may_be_any() -> None:
     assert build_parser().parse_args(["simulate", "--port", "65535"]).port == 65_535
+
+
+def test_run_without_the_resampler_says_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "soxr", None)
+    with wave.open(str(tmp_path / "in.wav"), "wb") as file:
+        file.setparams((1, 2, 48_000, 0, "NONE", ""))
+    (tmp_path / "harkd.toml").write_text(
+        f'[audio.capture]\ndriver = "wavfile"\nfile = "{tmp_path}/in.wav"\n'
+        f'[audio.playback]\ndriver = "wavfile"\nfile = "{tmp_path}/out.wav"\n[vad]\ndriver = "none"\n'
+    )
+    assert main(["run", "--config", str(tmp_path)]) == 1
+    assert "pip install 'harkd[resample]'" in capsys.readouterr().err
