@@ -139,13 +139,18 @@ class App:
         self._control_path = settings.control_path
 
     async def run(self, stopping: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Start speaker, microphone, button and control socket, call `on_ready`, then keep the link up.
+        """Start control socket, speaker, microphone and button, call `on_ready`, then keep the link up.
 
         Returns when `stopping` is set. Raises `hw.errors.DeviceError` if a device cannot be opened and
         `daemon.control.ControlError` if the socket cannot; whatever was started is stopped again.
         """
         async with AsyncExitStack() as stack:
             stack.callback(self.conductor.close)
+            # First: where another box is running already, its devices must be left alone.
+            if self._control_path is not None:
+                control = ControlServer(self._control_path, self.handle_request)
+                await control.start()
+                stack.push_async_callback(control.stop)
             stack.callback(self.devices.speaker.stop)
             self.devices.speaker.start(self.speaker_tap.pull)
             stack.callback(self.devices.microphone.stop)
@@ -153,10 +158,6 @@ class App:
             if self.devices.button is not None:
                 stack.callback(self.devices.button.stop)
                 self.devices.button.start(self._on_edge)
-            if self._control_path is not None:
-                control = ControlServer(self._control_path, self.handle_request)
-                await control.start()
-                stack.push_async_callback(control.stop)
             on_ready()
             await self._keep_link(stopping)
 
