@@ -26,7 +26,7 @@ from daemon.exchanges import ExchangeLog
 from daemon.realtime import model_events as rt
 from daemon.realtime.link import RealtimeLink
 from daemon.realtime.protocol import HeardPosition, ProtocolState
-from daemon.transitions import Turn
+from daemon.transitions import Link, Turn
 
 log = logging.getLogger("harkd")
 
@@ -168,11 +168,21 @@ class Conductor:
             mono = mix_channels(captured, sound.mic_channels)
         else:
             mono = pick_channel(captured, sound.mic_channels, sound.channel)
-        speech = self._voice.hears(mono) if self._voice and self.appliance.judging else None
+        speech = self._judge(mono) if self._voice and self.appliance.judging else None
         self._period = mono
         self.step(ev.MicPeriod(1000 * len(mono) / SAMPLE_BYTES / sound.mic_rate_hz, speech))
         if self._period:
             self._preroll.push(self._period)  # no turn wanted it; the next may
+
+    def _judge(self, mono: bytes) -> bool | None:
+        """Whether somebody speaks; None, from then on, with a detector that fails: every turn counts then."""
+        assert self._voice is not None
+        try:
+            return self._voice.hears(mono)
+        except Exception:  # supervision point: a driver's error must not cost the turn
+            log.exception("the voice detector failed; going on without one")
+            self._voice = None
+            return None
 
     # ---- what the session says -------------------------------------------------------
 
@@ -386,7 +396,9 @@ class Conductor:
 
     def _show_phase(self, command: ev.ShowPhase) -> None:
         if command.phase in (ev.Phase.IDLE, ev.Phase.CONNECTING, ev.Phase.OFFLINE):
-            self._end_exchange("heard")
+            self._end_exchange(
+                "heard", "" if self.appliance.link is Link.READY else self.appliance.link_reason
+            )
         self._tell(notices.PhaseChanged(command.phase))
 
     # ---- small things ----------------------------------------------------------------

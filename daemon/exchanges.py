@@ -29,8 +29,10 @@ class ExchangeLog:
             self._current.released_at = now
 
     def committed(self, now: float) -> None:
+        """The question is with the server; what went wrong with an earlier attempt is forgotten."""
         if self._current:
             self._current.committed_at = now
+            self._current.reason = ""
 
     def sounded(self, first_audio_at: float | None) -> None:
         """Audio reached the device, if at all, at this time; only the first time in the exchange counts."""

@@ -8,7 +8,6 @@ from hypothesis import settings
 
 from tests.system.virtual_card import VirtualCard, what_is_missing
 
-
 # A gate gives the same answer twice; at the desk every run looks somewhere else.
 settings.register_profile("gate", derandomize=True)
 settings.load_profile("gate" if os.environ.get("CI") else "default")

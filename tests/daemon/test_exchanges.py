@@ -29,6 +29,16 @@ def test_without_audio_nothing_was_heard() -> None:
     assert exchange.summary() == "exchange 1: unanswered (failed: rate limit)"
 
 
+def test_what_went_wrong_before_the_question_was_sent_again_is_forgotten() -> None:
+    log = ExchangeLog()
+    log.begin(10.0, spoken=True)
+    log.note("lost: the connection was lost")
+    log.committed(11.0)
+    exchange = log.end(15.0, "heard", "", first_audio_at=12.0)
+    assert exchange is not None
+    assert exchange.reason == ""
+
+
 def test_audio_of_the_answer_before_does_not_count() -> None:
     log = ExchangeLog()
     log.begin(10.0, spoken=True)

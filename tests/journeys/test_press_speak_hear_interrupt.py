@@ -412,6 +412,48 @@ async def test_stop_silences_and_clears() -> None:
         assert box.app.conductor.appliance.phase is Phase.IDLE
 
 
+class BrokenDetector:
+    rate_hz = RATE_HZ
+    window_frames = PERIOD_FRAMES
+
+    def is_speech(self, window: bytes) -> bool:
+        raise OSError("the detector's library has a bad day")
+
+
+@virtual
+async def test_detector_that_fails_costs_no_turn() -> None:
+    box = Box()
+    box.use(Devices(box.microphone, box.speaker, box.button, BrokenDetector()))
+    async with box:
+        await box.ask_aloud()
+        assert box.server.types() == ["session.update", "append", "commit", "response.create"]
+
+
+@virtual
+async def test_resent_question_is_not_remembered_as_lost() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.lose()
+        await box.live(100)
+        box.server.answer("r1", "i1", loud(RATE_HZ // 2))
+        await box.live(80)
+        [summary] = box.app.status()["exchanges"]
+        assert summary.endswith(", heard")
+
+
+@virtual
+async def test_answer_lost_with_the_link_says_why() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.created("r1")
+        await box.live(1)
+        box.server.lose(1011, "internal error")
+        await box.live(2)
+        [ended] = [n.exchange for n in box.notices if isinstance(n, notices.ExchangeEnded)]
+        assert ended.ended == "unanswered"
+        assert "internal error" in ended.reason
+
+
 @virtual
 async def test_error_of_ours_in_one_event_does_not_stop_the_box() -> None:
     async with Box() as box:
