@@ -57,6 +57,7 @@ class Appliance:
         self._detector_heard = False
         self._tail_ends = 0.0
         self._turn_deadline: float | None = None
+        self._hold_until: float | None = None  # set when a finished turn first finds no link
         self._answer_deadline: float | None = None
         self._gate_opens = float("-inf")
         self._chime_after = float("-inf")
@@ -147,6 +148,7 @@ class Appliance:
         if before is not Turn.CLOSING:
             self._turn_ms = self._speech_ms = 0.0
             self._detector_heard = False
+            self._hold_until = None
             self._do(ev.OpenTurn(preroll_ms))
 
     def _clean_preroll_ms(self, now: float) -> float:
@@ -295,8 +297,15 @@ class Appliance:
             self._commit(now)
         else:
             self._move(Signal.SPOKEN_OFFLINE)
-            self._turn_deadline = now + limits.hold_s
+            self._hold(now)
+
+    def _hold(self, now: float) -> None:
+        """The finished turn waits for the link: hurried the first time only, and `hold_s` in all, or a server
+        that fails at this very turn would get it again and again."""
+        if self._hold_until is None:
+            self._hold_until = now + self.settings.hold_s
             self._do(ev.ConnectNow())
+        self._turn_deadline = self._hold_until
 
     def _clear(self, reason: str) -> None:
         self._move(Signal.EMPTY)
@@ -393,15 +402,17 @@ class Appliance:
         elif before in (Turn.OPEN, Turn.CLOSING, Turn.SENT):
             self._do(ev.RewindTurn())
         if before is Turn.SENT:
-            self._turn_deadline = now + self.settings.hold_s
-            self._do(ev.ConnectNow())
+            self._hold(now)
 
     # ---- time ------------------------------------------------------------
 
     def _tick(self, event: ev.Tick, now: float) -> None:
-        for call in self.waiting_calls.take_overdue(now):
+        overdue = self.waiting_calls.take_overdue(now)
+        for call in overdue:
             self._do(ev.Report(f"nobody approved {call.tool} within {self.settings.approve_s:.0f} s"))
             self._do(ev.Reject(call.call_id, "Nobody approved the call in time."))
+        if overdue:
+            return  # what else is due comes with the next tick, at once
         if self._answer_deadline is not None and now >= self._answer_deadline:
             self._answer_deadline = None
             was_sent = self.turn is Turn.SENT
