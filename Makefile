@@ -34,5 +34,5 @@ format: setup ## rewrite the sources in the house style
 	.venv/bin/ruff format .
 
 clean: ## remove what the other words made, except system packages
-	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist demo-out *.egg-info
+	rm -rf .venv .venv-peers .pulseaudio .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist demo-out *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

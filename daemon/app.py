@@ -159,13 +159,18 @@ class App:
         self._control_path = settings.control_path
 
     async def run(self, stopping: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Start speaker, microphone, button, timers and control socket, call `on_ready`, keep the link up.
+        """Start control socket, speaker, microphone, button and timers, call `on_ready`, keep the link up.
 
         Returns when `stopping` is set. Raises `hw.errors.DeviceError` if a device cannot be opened and
         `daemon.control.ControlError` if the socket cannot; whatever was started is stopped again.
         """
         async with AsyncExitStack() as stack:
             stack.callback(self.conductor.close)
+            # First: where another box is running already, its devices must be left alone.
+            if self._control_path is not None:
+                control = ControlServer(self._control_path, self.handle_request)
+                await control.start()
+                stack.push_async_callback(control.stop)
             stack.callback(self.devices.speaker.stop)
             self.devices.speaker.start(self.speaker_tap.pull)
             stack.callback(self.devices.microphone.stop)
@@ -175,10 +180,6 @@ class App:
                 self.devices.button.start(self._on_edge)
             stack.push_async_callback(self.alarms.stop)
             self.alarms.start(self._timer_file.load() if self._timer_file else [])
-            if self._control_path is not None:
-                control = ControlServer(self._control_path, self.handle_request)
-                await control.start()
-                stack.push_async_callback(control.stop)
             on_ready()
             await self._keep_link(stopping)
 

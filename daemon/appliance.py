@@ -57,6 +57,7 @@ class Appliance:
         self._detector_heard = False
         self._tail_ends = 0.0
         self._turn_deadline: float | None = None
+        self._hold_until: float | None = None  # set when a finished turn first finds no link
         self._answer_deadline: float | None = None
         self._gate_opens = float("-inf")
         self._chime_after = float("-inf")
@@ -147,6 +148,7 @@ class Appliance:
         if before is not Turn.CLOSING:
             self._turn_ms = self._speech_ms = 0.0
             self._detector_heard = False
+            self._hold_until = None
             self._do(ev.OpenTurn(preroll_ms))
 
     def _clean_preroll_ms(self, now: float) -> float:
@@ -295,8 +297,15 @@ class Appliance:
             self._commit(now)
         else:
             self._move(Signal.SPOKEN_OFFLINE)
-            self._turn_deadline = now + limits.hold_s
+            self._hold(now)
+
+    def _hold(self, now: float) -> None:
+        """The finished turn waits for the link: hurried the first time only, and `hold_s` in all, or a server
+        that fails at this very turn would get it again and again."""
+        if self._hold_until is None:
+            self._hold_until = now + self.settings.hold_s
             self._do(ev.ConnectNow())
+        self._turn_deadline = self._hold_until
 
     def _clear(self, reason: str) -> None:
         self._move(Signal.EMPTY)
@@ -393,8 +402,7 @@ class Appliance:
         elif before in (Turn.OPEN, Turn.CLOSING, Turn.SENT):
             self._do(ev.RewindTurn())
         if before is Turn.SENT:
-            self._turn_deadline = now + self.settings.hold_s
-            self._do(ev.ConnectNow())
+            self._hold(now)
 
     # ---- time ------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     simulate = commands.add_parser("simulate", help="the Realtime server the demo talks to")
     simulate.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    simulate.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
+    simulate.add_argument("--port", type=_port, default=0, help="port to listen on (default: any free one)")
     simulate.add_argument("--script", type=Path, metavar="FILE", help="answers and faults, TOML")
 
     config = commands.add_parser("config", help="judge configuration files")
@@ -91,6 +92,12 @@ def _control_command(commands: Any, name: str, text: str) -> argparse.ArgumentPa
     return command
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed: a number from 0 to 65535")
+    return int(text)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; answers its exit code."""
     arguments = build_parser().parse_args(argv)
@@ -98,6 +105,9 @@ def main(argv: list[str] | None = None) -> int:
         return _COMMANDS[arguments.command](arguments)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # `harkd status | head`: whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the exit flushes once more
+        return FAILED
 
 
 # ---- commands that start something -----------------------------------------------
@@ -114,7 +124,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return CONFIGURATION
-    except (ControlError, DeviceError) as error:
+    except (ControlError, DeviceError, ImportError) as error:  # of an extra: it says which
         return _fail(f"run: {error}")
     return OK
 
@@ -127,8 +137,11 @@ def _demo(arguments: argparse.Namespace) -> int:
     from daemon.demo.stage import DemoError
     from hw.errors import DeviceError
 
+    try:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return _fail(f"demo: {arguments.out}: cannot be made a directory: {error.strerror}")
     logging.getLogger("harkd").setLevel(logging.ERROR)  # the stage tells what happens
-    arguments.out.mkdir(parents=True, exist_ok=True)
     files = DemoFiles(arguments.out)
     try:
         if arguments.mic:

@@ -29,21 +29,13 @@ from daemon.realtime import model_events as rt
 from daemon.realtime.link import RealtimeLink
 from daemon.realtime.protocol import HeardPosition, ProtocolState
 from daemon.talk import TalkSettings
-from daemon.transitions import Turn
+from daemon.transitions import Link, Turn
+from daemon.upload import TurnUpload
 
 log = logging.getLogger("harkd")
 
 SESSION_RATE_HZ = 24_000
 """The only PCM rate the Realtime API takes and gives."""
-
-CATCH_UP_BYTES = 64_000
-"""While a turn spoken offline goes up: so much may wait at the connection, half of what it takes at most."""
-
-BASE64_BYTES_PER_MS = 64
-"""24 kHz 16-bit mono in base64, without the JSON around it."""
-
-CATCH_UP_PAUSE_S = 0.02
-CATCH_UP_LIMIT_S = 15.0
 
 CHIME = "chime"
 """Takes the place of a response's id for what the box plays of its own accord."""
@@ -97,7 +89,9 @@ class Conductor:
         self._preroll = PreRoll(round(talk.preroll_ms), sound.mic_rate_hz)
         # The longest turn, and a second for its last periods: a link lost then must not cost its start.
         retain_s = talk.max_turn_s + (talk.preroll_ms + talk.release_tail_ms) / 1000 + 1
-        self._uplink = Uplink(sound.mic_rate_hz, SESSION_RATE_HZ, sound.append_ms, retain_s)
+        uplink = Uplink(sound.mic_rate_hz, SESSION_RATE_HZ, sound.append_ms, retain_s)
+        self._upload = TurnUpload(uplink, sound.append_ms)
+        self._upload_timer: asyncio.TimerHandle | None = None
         self._downlink = Downlink(SESSION_RATE_HZ, sound.speaker_rate_hz)
         self._chime = b""  # made when it is first needed
         self._chimes = 0
@@ -105,16 +99,12 @@ class Conductor:
         self._inbox: deque[ev.Event] = deque()  # bounded by what one event can cause
         self._pumping = False
         self._period = b""  # the captured period being decided on
-        self._catching_up_since: float | None = None
-        self._catch_up_timer: asyncio.TimerHandle | None = None
-        self._commit_due = False  # the turn is complete, not all of it is up yet
-        self._appended = False  # this turn has audio in the server's input buffer
         self._refusal: str | None = None
         self._overfull: str | None = None  # the response whose end did not fit the ring
         self._timer: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
-        for timer in (self._timer, self._catch_up_timer):
+        for timer in (self._timer, self._upload_timer):
             if timer is not None:
                 timer.cancel()
 
@@ -179,6 +169,7 @@ class Conductor:
 
     def drained(self) -> None:
         """Everything queued has been heard."""
+        self.exchanges.sounded(self._speaker.first_audio_at)  # the next part of the answer begins it anew
         self.step(ev.PlaybackDrained())
 
     def on_period(self, captured: bytes) -> None:
@@ -192,11 +183,21 @@ class Conductor:
             mono = mix_channels(captured, sound.mic_channels)
         else:
             mono = pick_channel(captured, sound.mic_channels, sound.channel)
-        speech = self._voice.hears(mono) if self._voice and self.appliance.judging else None
+        speech = self._judge(mono) if self._voice and self.appliance.judging else None
         self._period = mono
         self.step(ev.MicPeriod(1000 * len(mono) / SAMPLE_BYTES / sound.mic_rate_hz, speech))
         if self._period:
             self._preroll.push(self._period)  # no turn wanted it; the next may
+
+    def _judge(self, mono: bytes) -> bool | None:
+        """Whether somebody speaks; None, from then on, with a detector that fails: every turn counts then."""
+        assert self._voice is not None
+        try:
+            return self._voice.hears(mono)
+        except Exception:  # supervision point: a driver's error must not cost the turn
+            log.exception("the voice detector failed; going on without one")
+            self._voice = None
+            return None
 
     # ---- what the session says -------------------------------------------------------
 
@@ -214,8 +215,7 @@ class Conductor:
         self._tell(notices.LinkChanged(event.status, event.detail))
 
     def _session_ready(self, event: rt.RealtimeModelSessionReadyEvent) -> None:
-        if self._uplink.has_batches:
-            self._catching_up_since = self._loop.time()
+        self._upload.link_ready(self._loop.time())
         self.step(ev.LinkReady())
         self._send_audio()
         self._tell(notices.LinkChanged("ready", ""))
@@ -285,7 +285,7 @@ class Conductor:
 
     def _interrupt(self, command: ev.Interrupt) -> None:
         now = self._loop.time()
-        if self._commit_due:  # what is cut was still on its way up
+        if self._upload.complete:  # what is cut was still on its way up
             self._drop_turn()
         silenced, pulled_frames = self._speaker.silence()
         parts = [part for part in silenced if part.tag.response_id != CHIME]
@@ -297,74 +297,52 @@ class Conductor:
         self._end_exchange("interrupted")
 
     def _open_turn(self, command: ev.OpenTurn) -> None:
-        self._appended = False
         self.exchanges.begin(self._loop.time(), spoken=True)
         if self._voice:
             self._voice.reset()
         wanted = ms_to_frames(int(command.preroll_ms), self._sound.mic_rate_hz) * SAMPLE_BYTES
         preroll = self._preroll.take()
-        self._uplink.open(preroll[len(preroll) - min(wanted, len(preroll)) :])
+        self._upload.open(preroll[len(preroll) - min(wanted, len(preroll)) :])
         self._send_audio()
 
     def _upload_period(self, command: ev.UploadPeriod) -> None:
         period, self._period = self._period, b""
-        self._uplink.feed(period)
+        self._upload.feed(period)
         self._send_audio()
 
     def _send_audio(self) -> None:
-        """Hand up what there is of the turn, and commit it when it is complete."""
-        if self.link.protocol.state is not ProtocolState.READY or self._catch_up_timer is not None:
+        """Hand up what may go up of the turn, and commit it when it is complete."""
+        if self.link.protocol.state is not ProtocolState.READY:
             return
-        batches = self._uplink.batches(self._most_batches())
-        for batch in batches:
-            self.link.protocol.append_audio(batch)
-        if batches:
-            self._appended = True
-            self.link.flush()
-            self.exchanges.appended(self._loop.time())
-        if self._uplink.has_batches:
-            self._catch_up_later()
-            return
-        self._catching_up_since = None
-        if self._commit_due:
-            self._commit()
-
-    def _most_batches(self) -> int | None:
-        """All of them, unless a turn spoken offline would swamp the connection."""
-        if self._catching_up_since is None:
-            return None
-        batch_bytes = self._sound.append_ms * BASE64_BYTES_PER_MS
-        return max(0, CATCH_UP_BYTES - self.link.queued_bytes) // batch_bytes
-
-    def _catch_up_later(self) -> None:
         now = self._loop.time()
-        if self._catching_up_since is not None and now > self._catching_up_since + CATCH_UP_LIMIT_S:
+        step = self._upload.step(now, self.link.queued_bytes)
+        for batch in step.batches:
+            self.link.protocol.append_audio(batch)
+        if step.batches:
+            self.link.flush()
+            self.exchanges.appended(now)
+        if step.commit:
+            self.link.protocol.commit_audio()
+            self.link.protocol.request_response(now)
+            self.link.flush()
+            self.exchanges.committed(now)
+        if step.give_up:
             self.link.give_up("the uplink is slower than real time")
-        else:
-            self._catch_up_timer = self._loop.call_later(CATCH_UP_PAUSE_S, self._catch_up)
+        due = self._upload.next_deadline()
+        if due is not None and self._upload_timer is None:
+            self._upload_timer = self._loop.call_at(due, self._send_more)
 
-    def _catch_up(self) -> None:
-        self._catch_up_timer = None
+    def _send_more(self) -> None:
+        self._upload_timer = None
         self._send_audio()
 
     def _commit_turn(self, command: ev.CommitTurn) -> None:
-        self._uplink.finish()
-        self._commit_due = True
+        self._upload.finish()
         self._send_audio()
-
-    def _commit(self) -> None:
-        now = self._loop.time()
-        self._commit_due = False
-        self.link.protocol.commit_audio()
-        self.link.protocol.request_response(now)
-        self.link.flush()
-        self.exchanges.committed(now)
 
     def _drop_turn(self) -> None:
         """Forget the turn's audio, here and in the server's input buffer."""
-        self._commit_due = False
-        self._uplink.discard()
-        if self._appended and self.link.protocol.state is ProtocolState.READY:
+        if self._upload.drop() and self.link.protocol.state is ProtocolState.READY:
             self.link.protocol.clear_audio()
             self.link.flush()
 
@@ -374,15 +352,13 @@ class Conductor:
         self._end_exchange("cleared", command.reason)
 
     def _rewind_turn(self, command: ev.RewindTurn) -> None:
-        self._appended = self._commit_due = False
-        self._catching_up_since = None
-        self._uplink.rewind()
+        self._upload.link_lost()
 
     def _forget_turn(self, command: ev.ForgetTurn) -> None:
-        self._uplink.committed()
+        self._upload.answered()
 
     def _start_streaming(self, command: ev.StartStreaming) -> None:
-        self._uplink.stream()
+        self._upload.stream()
 
     def _stop_streaming(self, command: ev.StopStreaming) -> None:
         self._drop_turn()
@@ -426,7 +402,9 @@ class Conductor:
 
     def _show_phase(self, command: ev.ShowPhase) -> None:
         if command.phase not in (ev.Phase.LISTENING, ev.Phase.THINKING, ev.Phase.SPEAKING):
-            self._end_exchange("heard")
+            self._end_exchange(
+                "heard", "" if self.appliance.link is Link.READY else self.appliance.link_reason
+            )
         self._tell(notices.PhaseChanged(command.phase))
 
     # ---- small things ----------------------------------------------------------------

@@ -29,8 +29,18 @@ class ExchangeLog:
             self._current.released_at = now
 
     def committed(self, now: float) -> None:
+        """The question is with the server; what went wrong with an earlier attempt is forgotten."""
         if self._current:
             self._current.committed_at = now
+            self._current.reason = ""
+
+    def sounded(self, first_audio_at: float | None) -> None:
+        """Audio reached the device, if at all, at this time; only the first time in the exchange counts."""
+        exchange = self._current
+        if exchange is None or exchange.first_audio_at is not None or first_audio_at is None:
+            return
+        if first_audio_at > exchange.opened_at:
+            exchange.first_audio_at = first_audio_at
 
     def note(self, reason: str) -> None:
         """Why the answer is not what it should be; told when the exchange ends."""
@@ -39,11 +49,10 @@ class ExchangeLog:
 
     def end(self, now: float, how: Ending, reason: str, first_audio_at: float | None) -> Exchange | None:
         """The exchange that ends now, or None if none is going on. Nothing was heard of it without audio."""
+        self.sounded(first_audio_at)
         exchange, self._current = self._current, None
         if exchange is None:
             return None
-        if first_audio_at is not None and first_audio_at > exchange.opened_at:
-            exchange.first_audio_at = first_audio_at
         exchange.ended_at = now
         exchange.ended = "unanswered" if how == "heard" and exchange.first_audio_at is None else how
         exchange.reason = reason or exchange.reason

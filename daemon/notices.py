@@ -49,7 +49,7 @@ class PhaseChanged:
 
 @dataclass(frozen=True, slots=True)
 class LinkChanged:
-    """connecting, ready or down, and why."""
+    """`status`: connecting, connected, ready (the session is confirmed) or disconnected; `detail`: why."""
 
     status: str
     detail: str

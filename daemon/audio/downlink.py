@@ -13,7 +13,9 @@ class Downlink:
     """
 
     def __init__(self, session_rate_hz: int, device_rate_hz: int) -> None:
+        """Raises `ImportError` if the rates differ and there is nothing to convert with, as `Resampler`."""
         self._rates = (session_rate_hz, device_rate_hz)
+        Resampler(*self._rates)  # what is missing must show now and not in mid-answer
         self._resamplers: dict[AudioTag, Resampler] = {}
 
     def feed(self, tag: AudioTag, pcm: bytes) -> bytes:

@@ -27,7 +27,7 @@ def load_config(paths: Sequence[Path]) -> Config:
 
     A directory stands for its `harkd.toml` and then its `conf.d/*.toml` by name; hidden files are left out.
     """
-    parsed = [read_layer(file) for path in paths for file in _files_of(path)]
+    parsed = [result for path in paths for result in _read_all(path)]
     problems = [result for result in parsed if isinstance(result, Problem)]
     if problems:
         raise ConfigError(problems)
@@ -37,11 +37,23 @@ def load_config(paths: Sequence[Path]) -> Config:
     raise ConfigError(config)
 
 
-def _files_of(path: Path) -> Iterable[Path]:
+def _read_all(path: Path) -> Iterable[Layer | Problem]:
+    try:
+        files = _files_of(path)
+    except OSError as error:
+        return [Problem(error.filename or str(path), 0, "", f"cannot be read: {error.strerror}")]
+    return [read_layer(file) for file in files]
+
+
+def _files_of(path: Path) -> Sequence[Path]:
     if not path.is_dir():
         return [path]
     main = path / "harkd.toml"
-    drop_ins = sorted(file for file in (path / "conf.d").glob("*.toml") if not file.name.startswith("."))
+    try:
+        names = os.listdir(path / "conf.d")  # glob would keep silent about a directory it may not read
+    except FileNotFoundError:
+        names = []
+    drop_ins = [path / "conf.d" / name for name in sorted(names) if name.endswith(".toml") and name[0] != "."]
     if drop_ins and not main.exists():
         return drop_ins
     return [main, *drop_ins]

@@ -44,6 +44,7 @@ class Stage:
         self._changed = asyncio.Event()
         self._words = ""  # of the answer, not yet shown
         self._trouble = ""
+        self._unread: BrokenPipeError | None = None
 
     def on_notice(self, notice: notices.Notice) -> None:
         match notice:
@@ -89,14 +90,22 @@ class Stage:
         label = f"{mark} {what:<10}"
         if self._colour and colour:
             label = f"\x1b[{colour}m{label}\x1b[0m"
-        self._out.write(f"{self._loop.time() - self._started_at:6.2f}  {label} {text}".rstrip() + "\n")
-        self._out.flush()
+        try:
+            self._out.write(f"{self._loop.time() - self._started_at:6.2f}  {label} {text}".rstrip() + "\n")
+            self._out.flush()
+        except BrokenPipeError as error:  # whoever reads has enough; the story ends at its next step
+            self._unread = error
+            self._changed.set()
 
     async def until(self, *phases: Phase) -> None:
-        """Raises `DemoError` if none of the phases comes within `STEP_LIMIT_S`."""
+        """Raises `DemoError` if none of the phases comes within `STEP_LIMIT_S`, `BrokenPipeError` if
+        nobody reads any more.
+        """
         try:
             async with asyncio.timeout(STEP_LIMIT_S):
                 while self._phase not in phases:
+                    if self._unread is not None:
+                        raise self._unread
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:

@@ -31,6 +31,10 @@ SLOW_REFUSALS = frozenset({Refusal.KEY, Refusal.FORBIDDEN, Refusal.MODEL, Refusa
 """Trying again soon cannot help: someone has to change a key, a name or a bill first."""
 
 
+STEADY_S = 10.0
+"""A session that was ready for this long was a success; one lost sooner may be lost the same way again."""
+
+
 class SessionRefused(Exception):
     """The server took the connection but not our session configuration."""
 
@@ -61,6 +65,7 @@ class RealtimeLink:
         self._session: asyncio.Task[None] | None = None
         self._broken: Exception | None = None
         self.last_loss: Exception | None = None  # why the latest connection, or attempt, ended
+        self._ready_at: float | None = None
         self._hurry = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: float | None = None
@@ -137,7 +142,7 @@ class RealtimeLink:
         events = self.protocol.events()
         for event in events:
             if isinstance(event, RealtimeModelSessionReadyEvent):
-                self._backoff.succeeded()
+                self._ready_at = asyncio.get_running_loop().time()
             elif isinstance(event, RealtimeModelSessionRefusedEvent):
                 # A server that does not answer is in trouble; one that refuses will do so again.
                 error = (
@@ -155,7 +160,7 @@ class RealtimeLink:
 
     async def _one_connection(self, transport: Transport) -> Exception:
         """One connection from first to last; answers why it ended."""
-        self._broken = None
+        self._broken = self._ready_at = None
         self._hurry.clear()
         self._session = asyncio.create_task(self._converse(transport), name="realtime session")
         try:
@@ -190,6 +195,8 @@ class RealtimeLink:
     def _retry_in_s(self, reason: Exception) -> float:
         if isinstance(reason, SessionRenewed):
             return 0.0
+        if self._ready_at is not None and asyncio.get_running_loop().time() >= self._ready_at + STEADY_S:
+            self._backoff.succeeded()
         slow = isinstance(reason, SessionRefused) or (
             isinstance(reason, TransportRefused) and reason.refusal in SLOW_REFUSALS
         )

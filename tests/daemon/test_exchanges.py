@@ -29,12 +29,31 @@ def test_without_audio_nothing_was_heard() -> None:
     assert exchange.summary() == "exchange 1: unanswered (failed: rate limit)"
 
 
+def test_what_went_wrong_before_the_question_was_sent_again_is_forgotten() -> None:
+    log = ExchangeLog()
+    log.begin(10.0, spoken=True)
+    log.note("lost: the connection was lost")
+    log.committed(11.0)
+    exchange = log.end(15.0, "heard", "", first_audio_at=12.0)
+    assert exchange is not None
+    assert exchange.reason == ""
+
+
 def test_audio_of_the_answer_before_does_not_count() -> None:
     log = ExchangeLog()
     log.begin(10.0, spoken=True)
     exchange = log.end(11.0, "interrupted", "", first_audio_at=9.0)
     assert exchange is not None
     assert exchange.first_audio_at is None
+
+
+def test_first_part_of_an_answer_in_several_counts() -> None:
+    log = ExchangeLog()
+    log.begin(10.0, spoken=True)
+    log.sounded(12.3)
+    exchange = log.end(20.0, "heard", "", first_audio_at=17.0)
+    assert exchange is not None
+    assert exchange.first_audio_at == 12.3
 
 
 def test_nothing_ends_when_nothing_goes_on() -> None:

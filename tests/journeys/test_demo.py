@@ -32,6 +32,13 @@ def test_demo_shows_a_conversation_and_leaves_the_evidence(tmp_path: Path) -> No
     assert any(isinstance(frame, FromServer) for frame in recording)
 
 
+def test_demo_read_by_a_program_that_has_enough_ends_quietly(tmp_path: Path) -> None:
+    reader = f"'{HARKD}' demo --out '{tmp_path}' | head -2"
+    result = subprocess.run(reader, shell=True, capture_output=True, text=True, timeout=60)
+    assert len(result.stdout.splitlines()) == 2
+    assert result.stderr == ""
+
+
 def test_demo_without_a_voice_says_what_to_do(tmp_path: Path) -> None:
     result = demo("--out", str(tmp_path), "--say", str(tmp_path / "missing.wav"))
     assert result.returncode == 1

@@ -418,10 +418,52 @@ async def test_stop_silences_and_clears() -> None:
         assert box.app.conductor.appliance.phase is Phase.IDLE
 
 
+class BrokenDetector:
+    rate_hz = RATE_HZ
+    window_frames = PERIOD_FRAMES
+
+    def is_speech(self, window: bytes) -> bool:
+        raise OSError("the detector's library has a bad day")
+
+
+@virtual
+async def test_detector_that_fails_costs_no_turn() -> None:
+    box = Box()
+    box.use(Devices(box.microphone, box.speaker, box.button, BrokenDetector()))
+    async with box:
+        await box.ask_aloud()
+        assert box.server.types() == ["session.update", "append", "commit", "response.create"]
+
+
+@virtual
+async def test_resent_question_is_not_remembered_as_lost() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.lose()
+        await box.live(100)
+        box.server.answer("r1", "i1", loud(RATE_HZ // 2))
+        await box.live(80)
+        [summary] = box.app.status()["exchanges"]
+        assert summary.endswith(", heard")
+
+
+@virtual
+async def test_answer_lost_with_the_link_says_why() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.created("r1")
+        await box.live(1)
+        box.server.lose(1011, "internal error")
+        await box.live(2)
+        [ended] = [n.exchange for n in box.notices if isinstance(n, notices.ExchangeEnded)]
+        assert ended.ended == "unanswered"
+        assert "internal error" in ended.reason
+
+
 @virtual
 async def test_error_of_ours_in_one_event_does_not_stop_the_box() -> None:
     async with Box() as box:
-        box.app.conductor._uplink.open = None  # type: ignore[assignment]  # a bug, planted
+        box.app.conductor._upload.open = None  # type: ignore[assignment]  # a bug, planted
         await box.press()
         await box.live(20)
         assert await box.app.handle_request({"command": "ask", "text": "still there?"}) != {}
@@ -485,3 +527,39 @@ async def test_audio_after_the_end_of_an_answer_leaves_nobody_deaf() -> None:
         before = len(box.server.appended())
         await box.live(10, loud(10 * PERIOD_FRAMES))
         assert len(box.server.appended()) > before
+
+
+class FailsAtTheTurn(Server):
+    """Closes the connection at every request for an answer."""
+
+    def send(self, text: str) -> None:
+        super().send(text)
+        if '"response.create"' in text:
+            self.lose(1011, "internal error")
+
+
+@virtual
+async def test_turn_that_breaks_every_connection_is_given_up() -> None:
+    async with Box() as box:
+        box.next_server = [FailsAtTheTurn() for _ in range(100)]
+        box.server.lose()
+        await box.live(100)
+        await box.ask_aloud()
+        await box.live(3_000)
+        assert box.app.conductor.appliance.turn is Turn.IDLE
+        assert sum(len(server.of("input_audio_buffer.commit")) for server in box.servers) <= 10
+        assert "no connection within 15 s" in box.app.status()["exchanges"][-1]
+
+
+@virtual
+async def test_pause_within_an_answer_does_not_move_its_first_audio() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.created("r1")
+        for item in ("preamble", "answer"):
+            box.server.delta("r1", item, loud(RATE_HZ // 10))
+            box.server.audio_done("r1", item)
+            await box.live(100)
+        box.server.done("r1")
+        await box.live(2)
+        assert "commit to first audio 10 ms" in box.app.status()["exchanges"][-1]

@@ -21,6 +21,7 @@ from pathlib import Path
 CARDS = ("speaker", "mic")
 _RATE_HZ = 48000
 _START_TIMEOUT_S = 15.0
+_UNPACKED = Path(__file__).resolve().parents[2] / ".pulseaudio"  # by .ci/setup, where it is not installed
 _PLUGIN = "/usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so"
 
 # norewinds: otherwise an idle null sink works in blocks of 2 s. The socket comes last: once it answers, the
@@ -45,14 +46,15 @@ pcm.!default {{ type asym playback.pcm "speaker" capture.pcm "mic" }}
 
 def what_is_missing() -> str:
     """One sentence when this machine lacks a package, else ""."""
-    needed = ("pulseaudio", "pacat", "parec", "setpriv")
-    missing = [program for program in needed if shutil.which(program) is None]
+    missing = [program for program in ("pacat", "parec", "setpriv") if shutil.which(program) is None]
+    if shutil.which("pulseaudio") is None and not (_UNPACKED / "usr/bin/pulseaudio").exists():
+        missing.append("pulseaudio")
     if not glob.glob(_PLUGIN):
         missing.append("ALSA's pulse plugin")
     if not missing:
         return ""
     return (
-        f"The virtual sound card needs {', '.join(missing)}: run `make setup` "
+        f"The virtual sound card needs {', '.join(missing)}: `make test` installs them "
         "(apt: pulseaudio pulseaudio-utils libasound2-plugins)."
     )
 
@@ -163,15 +165,27 @@ class Recording:
         return pcm[: len(pcm) & ~1]
 
 
+def _pulseaudio() -> tuple[str, dict[str, str], list[str]]:
+    """The program, and the environment and options with which it finds its libraries and modules."""
+    installed = shutil.which("pulseaudio")
+    if installed is not None:
+        return installed, {}, []
+    (core,) = _UNPACKED.glob("usr/lib/*/pulseaudio")
+    (modules,) = _UNPACKED.glob("usr/lib/pulse-*/modules")
+    environment = {"LD_LIBRARY_PATH": f"{core}:{modules}"}
+    return str(_UNPACKED / "usr/bin/pulseaudio"), environment, [f"--dl-search-path={modules}"]
+
+
 def _start_daemon(script: Path, home: Path) -> subprocess.Popen[bytes]:
     places = ("HOME", "XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH", "PULSE_CONFIG_PATH")
-    environment = {"PATH": os.environ["PATH"], **dict.fromkeys(places, str(home))}
+    program, its_environment, its_options = _pulseaudio()
+    environment = {"PATH": os.environ["PATH"], **its_environment, **dict.fromkeys(places, str(home))}
     options = (
         "--system=false --daemonize=no --fail=yes --use-pid-file=no --exit-idle-time=-1 --disable-shm=yes"
     )
     priorities = "--realtime=no --high-priority=no"
     # pdeathsig: a test run that is killed takes its daemons along
-    command = ["setpriv", "--pdeathsig", "KILL", "pulseaudio", "-n", "-F", str(script)]
+    command = ["setpriv", "--pdeathsig", "KILL", program, *its_options, "-n", "-F", str(script)]
     with (home / "log").open("wb") as log:
         return subprocess.Popen(
             [*command, *options.split(), *priorities.split()],

@@ -167,10 +167,17 @@ class WebSocketTransport:
             raise _closed(closed) from None
 
     async def close(self) -> None:
-        """Send what is queued if the peer takes it within the close time-out, then close. Idempotent."""
+        """Send what is queued if the peer takes it within the close time-out, then close. Idempotent.
+
+        Cancelling does not leave it half closed: the cancellation comes out when all is done.
+        """
         if self._closing is None:
             self._closing = asyncio.create_task(self._close(), name="websocket close")
-        await asyncio.shield(self._closing)
+        try:
+            await asyncio.shield(self._closing)
+        except asyncio.CancelledError:
+            await asyncio.wait([self._closing])
+            raise
 
     async def _authorization(self) -> dict[str, str]:
         if self._api_key is None:

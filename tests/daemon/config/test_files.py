@@ -99,6 +99,24 @@ def test_systemd_credential_comes_before_file_and_environment(tmp_path: Path) ->
     assert read() is None
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("closed", [".", "conf.d"])
+def test_directory_that_may_not_be_read_is_a_problem_and_not_left_out(
+    closed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "etc/harkd.toml", "")
+    written(tmp_path / "etc/conf.d/10-a.toml", "[talk]\nhold_s = 2")
+    tmp_path.chmod(0o755)
+    (tmp_path / "etc" / closed).chmod(0)
+    monkeypatch.chdir(tmp_path)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(ConfigError, match=r"^etc/conf\.d: cannot be read: Permission denied$"):
+            load_config([Path("etc")])
+    finally:
+        os.seteuid(0)
+
+
 def test_new_key_is_found_without_a_restart(tmp_path: Path) -> None:
     file = written(tmp_path / "key", "sk-old", 0o600)
     read = api_key_reader({}, file)

@@ -251,6 +251,27 @@ def test_cancelling_ends_the_link_although_its_connection_breaks_too(break_first
     run_virtual(main())
 
 
+@pytest.mark.parametrize(("ready_s", "waits_longer"), [(1, True), (11, False)])
+def test_only_a_session_that_lasts_shortens_the_back_off(ready_s: float, waits_longer: bool) -> None:
+    async def main() -> None:
+        setup = Setup()
+        await settle()
+        waits = []
+        for _ in range(20):
+            setup.wires[-1].configure()
+            await asyncio.sleep(ready_s)
+            setup.wires[-1].inbox.put_nowait(TransportClosed(1011, "internal error"))
+            await settle()
+            [*_, lost] = (e for e in setup.events if isinstance(e, rt.RealtimeModelConnectionStatusEvent))
+            assert lost.retry_in_s is not None
+            waits.append(lost.retry_in_s)
+            await asyncio.sleep(lost.retry_in_s + 0.001)
+        assert (max(waits) > 0.5) == waits_longer
+        await setup.end()
+
+    run_virtual(main())
+
+
 @virtual
 async def test_deadline_of_the_protocol_is_kept() -> None:
     setup = Setup(Wire())

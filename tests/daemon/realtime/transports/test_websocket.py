@@ -419,6 +419,25 @@ def test_cancelled_connect_leaves_nothing_open() -> None:
     asyncio.run(run())
 
 
+def test_close_that_is_cancelled_leaves_nothing_behind() -> None:
+    async def deaf(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        await connection.wait_closed()
+
+    async def run() -> set[str]:
+        async with server(deaf, close_timeout=0.05) as url:
+            transport = WebSocketTransport(url, limits=WebSocketLimits(close_timeout_s=0.1))
+            await transport.connect()
+            closing = asyncio.create_task(transport.close())
+            await asyncio.sleep(0)
+            closing.cancel()
+            await asyncio.wait([closing])
+            assert closing.cancelled()
+            return {task.get_name() for task in asyncio.all_tasks()}
+
+    assert not {"websocket writer", "websocket close"} & asyncio.run(run())
+
+
 def test_close_while_connecting_ends_the_attempt() -> None:
     async def run() -> TransportRefused:
         async with server(stay) as url:
