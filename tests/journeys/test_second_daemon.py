@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from daemon.app import App, AppSettings, Devices
-from daemon.appliance import TalkSettings
 from daemon.control import ControlError
 from daemon.realtime.transports.recorded import RecordedTransport
+from daemon.talk import TalkSettings
 from hw.fakes import FakeMicrophone, FakeSpeaker
 
 
