@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import os
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -20,9 +18,10 @@ from daemon.realtime.errors import UserError
 from daemon.realtime.history import History
 from daemon.realtime.lead import initial_payload, initial_session, session_changes
 from daemon.realtime.link import RealtimeLink, SessionRefused
+from daemon.realtime.listeners import Listener, Listeners
 from daemon.realtime.model_events import RealtimeModelEvent
 from daemon.realtime.playback_position import PlaybackPosition
-from daemon.realtime.protocol import RealtimeProtocol
+from daemon.realtime.protocol import HeardPosition, RealtimeProtocol
 from daemon.realtime.renewal import Renewal
 from daemon.realtime.run_config import ModelConfig, is_openai, read_model_config
 from daemon.realtime.settings_types import RealtimeModelConfig, TransportConfig
@@ -33,9 +32,6 @@ from daemon.realtime.truncation import PartKey
 log = logging.getLogger("harkd.model")
 
 ADDRESS = "wss://api.openai.com/v1/realtime"
-
-MAX_LISTENER_EVENTS = 1024
-"""Events an async listener may be behind; the oldest is dropped and counted in a log line."""
 
 AUDIO_PIECE_BYTES = 19_200
 """0.4 s of 24 kHz 16-bit mono in one frame."""
@@ -55,13 +51,6 @@ class RealtimeModelListener(ABC):
 
     @abstractmethod
     def on_event(self, event: RealtimeModelEvent) -> Awaitable[None] | None: ...
-
-
-class _Listening(Protocol):
-    def on_event(self, event: RealtimeModelEvent) -> Awaitable[None] | None: ...
-
-
-Listener = _Listening | Callable[[RealtimeModelEvent], Awaitable[None] | None]
 
 
 class RealtimeModel(ABC):
@@ -93,83 +82,11 @@ class RealtimeModel(ABC):
     async def close(self) -> None: ...
 
 
-class Listeners:
-    """Calls listeners in the order they were added. One that raises costs a log line, nothing else."""
+class Player(Protocol):
+    """What plays the answer, if it knows better than the clock how much was heard."""
 
-    def __init__(self) -> None:
-        self._listeners: list[Listener] = []
-        self._pumps: dict[int, _Pump] = {}
-
-    def add(self, listener: Listener) -> None:
-        if listener not in self._listeners:
-            self._listeners.append(listener)
-
-    def remove(self, listener: Listener) -> None:
-        if listener not in self._listeners:
-            return
-        known = self._listeners.pop(self._listeners.index(listener))
-        pump = self._pumps.pop(id(known), None)
-        if pump is not None:
-            pump.stop()
-
-    def tell(self, event: RealtimeModelEvent) -> None:
-        for listener in list(self._listeners):
-            on_event: Any = getattr(listener, "on_event", listener)
-            try:
-                if _is_async(on_event):
-                    self._pump(listener, on_event).put(event)
-                else:
-                    on_event(event)
-            except Exception:  # supervision point: a listener of the application
-                log.exception("listener %r failed at %s", listener, event.type)
-
-    def stop(self) -> None:
-        """End the tasks of async listeners; they are still listeners."""
-        for pump in self._pumps.values():
-            pump.stop()
-        self._pumps.clear()
-
-    def _pump(self, listener: Listener, on_event: Callable[[Any], Awaitable[None]]) -> _Pump:
-        if id(listener) not in self._pumps:
-            self._pumps[id(listener)] = _Pump(on_event)
-        return self._pumps[id(listener)]
-
-
-def _is_async(call: Any) -> bool:
-    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__)
-
-
-class _Pump:
-    """The task of one async listener."""
-
-    def __init__(self, on_event: Callable[[Any], Awaitable[None]]) -> None:
-        self._on_event = on_event
-        self._events: deque[RealtimeModelEvent] = deque(maxlen=MAX_LISTENER_EVENTS)
-        self._dropped = 0
-        self._wake = asyncio.Event()
-        self._task = asyncio.create_task(self._run(), name="model listener")
-
-    def put(self, event: RealtimeModelEvent) -> None:
-        if len(self._events) == MAX_LISTENER_EVENTS:
-            self._dropped += 1
-            if self._dropped.bit_count() == 1:
-                log.warning("a listener is behind, %d events dropped", self._dropped)
-        self._events.append(event)
-        self._wake.set()
-
-    def stop(self) -> None:
-        self._task.cancel()
-
-    async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._events:
-                event = self._events.popleft()
-                try:
-                    await self._on_event(event)
-                except Exception:  # supervision point: a listener of the application
-                    log.exception("listener %r failed at %s", self._on_event, event.type)
+    def silence(self) -> Sequence[HeardPosition]:
+        """Fall silent at once; every part not wholly heard, the one playing first."""
 
 
 class OpenAIRealtimeWebSocketModel(RealtimeModel):
@@ -192,6 +109,8 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         self._link: RealtimeLink | None = None
         self._task: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[None] | None = None
+        self.player: Player | None = None
+        """Asked to fall silent, and for how much was heard, when this side interrupts."""
         self._playback = PlaybackPosition()
         self._playback_timer: asyncio.TimerHandle | None = None
         self._renewal = Renewal()
@@ -236,6 +155,13 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         self._listeners.stop()
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is given up for good. Raises the error of ours that ended it, if any."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+            if not self._task.cancelled():
+                self._task.result()
 
     @property
     def link(self) -> RealtimeLink:
@@ -304,7 +230,8 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
                 protocol.send_tool_output(call.call_id, output, now, respond)
             case inp.RealtimeModelSendInterrupt(_, response_id):
                 if response_id is None or self._speaks(response_id, now):
-                    protocol.interrupt(self._playback.heard(now), now)
+                    heard = self._playback.heard(now) if self.player is None else self.player.silence()
+                    protocol.interrupt(heard, now)
             case inp.RealtimeModelSendSessionUpdate(settings, event_id):
                 protocol.update_session(session_changes(settings, any_voice=self._any_voice), now, event_id)
             case inp.RealtimeModelSendItemPut(item, previous_item_id):
