@@ -38,6 +38,7 @@ SHELL = (
     "daemon/realtime/hook_runner.py",
     "daemon/realtime/link.py",
     "daemon/realtime/mcp_stdio.py",
+    "daemon/realtime/listeners.py",
     "daemon/realtime/model.py",
     "daemon/realtime/names.py",
     "daemon/realtime/runner.py",

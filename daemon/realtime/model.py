@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import os
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 from daemon.realtime import model_events as rt
@@ -20,6 +18,7 @@ from daemon.realtime.errors import UserError
 from daemon.realtime.history import History
 from daemon.realtime.lead import initial_payload, initial_session, session_changes
 from daemon.realtime.link import RealtimeLink, SessionRefused
+from daemon.realtime.listeners import Listener, Listeners
 from daemon.realtime.model_events import RealtimeModelEvent
 from daemon.realtime.playback_position import PlaybackPosition
 from daemon.realtime.protocol import RealtimeProtocol
@@ -34,9 +33,6 @@ log = logging.getLogger("harkd.model")
 
 ADDRESS = "wss://api.openai.com/v1/realtime"
 
-MAX_LISTENER_EVENTS = 1024
-"""Events an async listener may be behind; the oldest is dropped and counted in a log line."""
-
 AUDIO_PIECE_BYTES = 19_200
 """0.4 s of 24 kHz 16-bit mono in one frame."""
 
@@ -47,21 +43,6 @@ UPLINK_PATIENCE_S = 5.0
 UPLINK_LOOK_S = 0.005
 
 _USELESS_TO_RETRY = frozenset({Refusal.KEY, Refusal.FORBIDDEN, Refusal.MODEL})
-
-
-class RealtimeModelListener(ABC):
-    """Gets every event of a model in order. `on_event` may be async: it is then awaited in a task of its own
-    and may lag behind; a plain function is called at once and must not block."""
-
-    @abstractmethod
-    def on_event(self, event: RealtimeModelEvent) -> Awaitable[None] | None: ...
-
-
-class _Listening(Protocol):
-    def on_event(self, event: RealtimeModelEvent) -> Awaitable[None] | None: ...
-
-
-Listener = _Listening | Callable[[RealtimeModelEvent], Awaitable[None] | None]
 
 
 class RealtimeModel(ABC):
@@ -91,85 +72,6 @@ class RealtimeModel(ABC):
 
     @abstractmethod
     async def close(self) -> None: ...
-
-
-class Listeners:
-    """Calls listeners in the order they were added. One that raises costs a log line, nothing else."""
-
-    def __init__(self) -> None:
-        self._listeners: list[Listener] = []
-        self._pumps: dict[int, _Pump] = {}
-
-    def add(self, listener: Listener) -> None:
-        if listener not in self._listeners:
-            self._listeners.append(listener)
-
-    def remove(self, listener: Listener) -> None:
-        if listener not in self._listeners:
-            return
-        known = self._listeners.pop(self._listeners.index(listener))
-        pump = self._pumps.pop(id(known), None)
-        if pump is not None:
-            pump.stop()
-
-    def tell(self, event: RealtimeModelEvent) -> None:
-        for listener in list(self._listeners):
-            on_event: Any = getattr(listener, "on_event", listener)
-            try:
-                if _is_async(on_event):
-                    self._pump(listener, on_event).put(event)
-                else:
-                    on_event(event)
-            except Exception:  # supervision point: a listener of the application
-                log.exception("listener %r failed at %s", listener, event.type)
-
-    def stop(self) -> None:
-        """End the tasks of async listeners; they are still listeners."""
-        for pump in self._pumps.values():
-            pump.stop()
-        self._pumps.clear()
-
-    def _pump(self, listener: Listener, on_event: Callable[[Any], Awaitable[None]]) -> _Pump:
-        if id(listener) not in self._pumps:
-            self._pumps[id(listener)] = _Pump(on_event)
-        return self._pumps[id(listener)]
-
-
-def _is_async(call: Any) -> bool:
-    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__)
-
-
-class _Pump:
-    """The task of one async listener."""
-
-    def __init__(self, on_event: Callable[[Any], Awaitable[None]]) -> None:
-        self._on_event = on_event
-        self._events: deque[RealtimeModelEvent] = deque(maxlen=MAX_LISTENER_EVENTS)
-        self._dropped = 0
-        self._wake = asyncio.Event()
-        self._task = asyncio.create_task(self._run(), name="model listener")
-
-    def put(self, event: RealtimeModelEvent) -> None:
-        if len(self._events) == MAX_LISTENER_EVENTS:
-            self._dropped += 1
-            if self._dropped.bit_count() == 1:
-                log.warning("a listener is behind, %d events dropped", self._dropped)
-        self._events.append(event)
-        self._wake.set()
-
-    def stop(self) -> None:
-        self._task.cancel()
-
-    async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._events:
-                event = self._events.popleft()
-                try:
-                    await self._on_event(event)
-                except Exception:  # supervision point: a listener of the application
-                    log.exception("listener %r failed at %s", self._on_event, event.type)
 
 
 class OpenAIRealtimeWebSocketModel(RealtimeModel):
