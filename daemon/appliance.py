@@ -407,9 +407,6 @@ class Appliance:
     # ---- time ------------------------------------------------------------
 
     def _tick(self, event: ev.Tick, now: float) -> None:
-        for call in self.waiting_calls.take_overdue(now):
-            self._do(ev.Report(f"nobody approved {call.tool} within {self.settings.approve_s:.0f} s"))
-            self._do(ev.Reject(call.call_id, "Nobody approved the call in time."))
         if self._answer_deadline is not None and now >= self._answer_deadline:
             self._answer_deadline = None
             was_sent = self.turn is Turn.SENT
@@ -420,6 +417,9 @@ class Appliance:
                 self._do(ev.ForgetTurn())
         elif self._turn_deadline is not None and now >= self._turn_deadline:
             self._turn_due(now)
+        for call in self.waiting_calls.take_overdue(now):
+            self._do(ev.Report(f"nobody approved {call.tool} within {self.settings.approve_s:.0f} s"))
+            self._do(ev.Reject(call.call_id, "Nobody approved the call in time."))
 
     def _turn_due(self, now: float) -> None:
         self._turn_deadline = None

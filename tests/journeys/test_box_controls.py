@@ -75,6 +75,17 @@ async def test_nothing_said_before_or_while_muted_is_in_the_next_turn() -> None:
 
 
 @virtual
+async def test_period_of_a_device_that_breaks_its_word_is_not_kept_while_muted() -> None:
+    async with Box() as box:
+        box.app.mute(True)
+        box.app.conductor.on_period(voice(PERIOD_FRAMES))
+        box.app.mute(False)
+        await box.press()
+        await box.live(12)
+        assert not box.server.appended().strip(b"\0")
+
+
+@virtual
 async def test_press_while_muted_is_refused_and_unmute_makes_it_work_again() -> None:
     async with Box() as box:
         assert await ask(box, command="mute", on=True) == {"ok": True}
