@@ -416,12 +416,6 @@ class Appliance:
     # ---- time ------------------------------------------------------------
 
     def _tick(self, event: ev.Tick, now: float) -> None:
-        overdue = self.waiting_calls.take_overdue(now)
-        for call in overdue:
-            self._do(ev.Report(f"nobody approved {call.tool} within {self.settings.approve_s:.0f} s"))
-            self._do(ev.Reject(call.call_id, "Nobody approved the call in time."))
-        if overdue:
-            return  # what else is due comes with the next tick, at once
         if self._answer_deadline is not None and now >= self._answer_deadline:
             self._answer_deadline = None
             was_sent = self.turn is Turn.SENT
@@ -432,6 +426,9 @@ class Appliance:
                 self._do(ev.ForgetTurn())
         elif self._turn_deadline is not None and now >= self._turn_deadline:
             self._turn_due(now)
+        for call in self.waiting_calls.take_overdue(now):
+            self._do(ev.Report(f"nobody approved {call.tool} within {self.settings.approve_s:.0f} s"))
+            self._do(ev.Reject(call.call_id, "Nobody approved the call in time."))
 
     def _turn_due(self, now: float) -> None:
         self._turn_deadline = None

@@ -40,6 +40,7 @@ SHELL = (
     "daemon/realtime/link.py",
     "daemon/realtime/listeners.py",
     "daemon/realtime/mcp_stdio.py",
+    "daemon/realtime/listeners.py",
     "daemon/realtime/model.py",
     "daemon/realtime/names.py",
     "daemon/realtime/runner.py",

@@ -5,6 +5,7 @@ What the tables mean is `daemon.realtime.agent_files`'s business.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.util import find_spec
@@ -34,7 +35,9 @@ def load_agents(
     """
     directories = [path for path in paths if path.is_dir()]
     own = _tool_files(directories)
-    results = {file.stem: read_layer(file) for path in directories for file in _agent_files(path)}
+    results: dict[str, Layer | Problem] = {}
+    for directory in directories:
+        results |= _read_agents(directory / "agents")
     layers = {agent_id: layer for agent_id, layer in results.items() if isinstance(layer, Layer)}
     problems = [result for result in results.values() if isinstance(result, Problem)]
     problems += [problem for layer in layers.values() if (problem := _mcp_missing(layer))]
@@ -52,9 +55,15 @@ def load_agents(
         raise ConfigError([_located(problem, layers) for problem in error.problems]) from None
 
 
-def _agent_files(directory: Path) -> list[Path]:
-    found = (directory / "agents").glob("*.toml")
-    return sorted(file for file in found if not file.name.startswith("."))
+def _read_agents(directory: Path) -> dict[str, Layer | Problem]:
+    try:
+        names = sorted(os.listdir(directory))  # glob would keep silent about a directory it may not read
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        return {"": Problem(str(directory), 0, "", f"cannot be read: {error.strerror}")}
+    files = [directory / name for name in names if name.endswith(".toml") and name[0] != "."]
+    return {file.stem: read_layer(file) for file in files}
 
 
 def _tool_files(directories: Sequence[Path]) -> ToolFiles:

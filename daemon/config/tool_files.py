@@ -44,20 +44,30 @@ def load_tool_files(directory: Path, built_in: Mapping[str, Tool]) -> ToolFiles:
     above it, and files must belong to root or to this user and be writable by nobody else (above, a sticky
     directory such as `/tmp` is fine); links are not followed. Raises `ConfigError` with all that is wrong.
     """
-    if not directory.is_dir():
+    try:
+        names = sorted(os.listdir(directory))
+    except FileNotFoundError:
         return ToolFiles()
-    resolved = directory.resolve()
-    judged = [_untrusted(resolved, resolved.stat()), *map(_untrusted_above, resolved.parents)]
-    problems = [problem for problem in judged if problem]
+    except OSError as error:
+        raise ConfigError([Problem(str(directory), 0, "", f"cannot be read: {error.strerror}")]) from None
+    problems = _untrusted_ways_to(directory)
     if problems:
         raise ConfigError(problems)
     found = _Found(built_in, problems)
-    for file in sorted(directory.glob("*.py")):
-        if not file.name.startswith(("_", ".")):
-            found.load(file)
+    for name in names:
+        if name.endswith(".py") and not name.startswith(("_", ".")):
+            found.load(directory / name)
     if problems:
         raise ConfigError(problems)
     return ToolFiles(found.tools, found.guardrails)
+
+
+def _untrusted_ways_to(directory: Path) -> list[Problem]:
+    """Of the directory, and of all above it, where it really is and where links lead to it from."""
+    resolved = directory.resolve()
+    above = dict.fromkeys([*directory.absolute().parents, *resolved.parents])
+    judged = [_untrusted(resolved, resolved.stat()), *map(_untrusted_above, above)]
+    return [problem for problem in judged if problem]
 
 
 def _untrusted_above(path: Path) -> Problem | None:

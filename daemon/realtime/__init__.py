@@ -90,6 +90,7 @@ if TYPE_CHECKING:
         UserMessageItem,
         item_from_dict,
     )
+    from daemon.realtime.listeners import RealtimeModelListener
     from daemon.realtime.mcp_tools import (
         MCPConfig,
         MCPServer,
@@ -99,7 +100,6 @@ if TYPE_CHECKING:
         OpenAIRealtimeSIPModel,
         OpenAIRealtimeWebSocketModel,
         RealtimeModel,
-        RealtimeModelListener,
     )
     from daemon.realtime.model_events import (
         RealtimeModelAudioDoneEvent,

@@ -1,10 +1,11 @@
-"""Tells a model's events to whoever listens. Shell around the loop, for listeners that are async."""
+"""Whoever listens to a model, plain or async, in order. Shell around tasks."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -15,6 +16,14 @@ log = logging.getLogger("harkd.model")
 
 MAX_LISTENER_EVENTS = 1024
 """Events an async listener may be behind; the oldest is dropped and counted in a log line."""
+
+
+class RealtimeModelListener(ABC):
+    """Gets every event of a model in order. `on_event` may be async: it is then awaited in a task of its own
+    and may lag behind; a plain function is called at once and must not block."""
+
+    @abstractmethod
+    def on_event(self, event: RealtimeModelEvent) -> Awaitable[None] | None: ...
 
 
 class _Listening(Protocol):

@@ -52,8 +52,7 @@ class McpRunner:
         if isinstance(news, McpCallDone):
             self._host.emit(ev.RealtimeMcpToolCallCompleted(self._host.leading.agent, news.call, info))
             if self._respond:
-                create = inp.RealtimeModelSendRawMessage({"type": "response.create"})
-                self._host.soon(self._host.send(create), "answer to an MCP call")
+                self._host.soon(self._host.send(inp.raw("response.create")), "answer to an MCP call")
         elif isinstance(news, McpApprovalWanted):
             self._host.soon(self._ask(news.request), "MCP approval")
         elif news is not None:
@@ -64,9 +63,8 @@ class McpRunner:
         request = self._watch.take_request(request_id)
         if request is None:
             return False
-        data = {"item": approval_item(request, approve, reason), "previous_item_id": request.id}
-        create: inp.RealtimeModelRawClientMessage = {"type": "conversation.item.create", "other_data": data}
-        await self._host.send(inp.RealtimeModelSendRawMessage(create))
+        item = approval_item(request, approve, reason)
+        await self._host.send(inp.raw("conversation.item.create", item=item, previous_item_id=request.id))
         return True
 
     async def _ask(self, request: MCPApprovalRequest) -> None:

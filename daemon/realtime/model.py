@@ -45,14 +45,6 @@ UPLINK_LOOK_S = 0.005
 _USELESS_TO_RETRY = frozenset({Refusal.KEY, Refusal.FORBIDDEN, Refusal.MODEL})
 
 
-class RealtimeModelListener(ABC):
-    """Gets every event of a model in order. `on_event` may be async: it is then awaited in a task of its own
-    and may lag behind; a plain function is called at once and must not block."""
-
-    @abstractmethod
-    def on_event(self, event: RealtimeModelEvent) -> Awaitable[None] | None: ...
-
-
 class RealtimeModel(ABC):
     """A realtime model of any kind. Implement it to bring another service or transport."""
 

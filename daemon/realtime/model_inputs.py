@@ -135,6 +135,11 @@ RealtimeModelSendEvent = (
 )
 
 
+def raw(kind: str, **other_data: Any) -> RealtimeModelSendRawMessage:
+    """A raw event of this type."""
+    return RealtimeModelSendRawMessage({"type": kind, "other_data": other_data})
+
+
 def raw_client_event(message: Mapping[str, Any]) -> dict[str, Any]:
     """The event as it goes on the wire. Raises `UserError` for what the API does not know."""
     kind = message.get("type")

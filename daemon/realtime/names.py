@@ -34,7 +34,8 @@ HOMES = {
         item_from_dict
     """,
     "mcp_tools": """MCPConfig MCPServer MCPToolSpec""",
-    "model": """OpenAIRealtimeSIPModel OpenAIRealtimeWebSocketModel RealtimeModel RealtimeModelListener""",
+    "listeners": "RealtimeModelListener",
+    "model": "OpenAIRealtimeSIPModel OpenAIRealtimeWebSocketModel RealtimeModel",
     "model_events": """
         RealtimeModelAudioDoneEvent RealtimeModelAudioEvent RealtimeModelAudioInterruptedEvent
         RealtimeModelConnectionStatusEvent RealtimeModelEndOfStreamEvent RealtimeModelErrorEvent

@@ -13,13 +13,14 @@ from daemon.realtime import events as ev
 from daemon.realtime import model_events as rt
 from daemon.realtime import model_inputs as inp
 from daemon.realtime.agent import RealtimeAgent
+from daemon.realtime.audio_store import AudioStore
 from daemon.realtime.context import RunContextWrapper, TContext
 from daemon.realtime.errors import UserError
 from daemon.realtime.event_queue import HISTORY_CHANGED, EventQueue
 from daemon.realtime.guard_runner import GuardRunner
 from daemon.realtime.guardrails import OutputGuardrailResult, TextCheck
 from daemon.realtime.handoffs import Handoff
-from daemon.realtime.history_edit import DeleteItem, history_edits
+from daemon.realtime.history_update import history_update
 from daemon.realtime.hook_runner import HookRunner
 from daemon.realtime.items import RealtimeItem, realtime_items
 from daemon.realtime.lead import Lead, opening_session, take_lead
@@ -92,6 +93,7 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
         self._written: RecentSet[str] = RecentSet(MAX_WRITTEN)
         self._audio_heard = False
         self._muted = False
+        self._stored = AudioStore(self._config.history_store_audio)
         self._tasks: set[asyncio.Task[None]] = set()
         self._mcp = McpRunner(self, self._config)
         self._tools = ToolRunner(self, self._config)
@@ -192,7 +194,9 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
     @property
     def history(self) -> list[RealtimeItem]:
         """The conversation so far, in the server's order. Save it with `model_dump` of each item."""
-        return realtime_items(self._model.history, self._written) if self._lead is not None else []
+        if self._lead is None:
+            return []
+        return self._stored.fill(realtime_items(self._model.history, self._written))
 
     @property
     def dropped_events(self) -> Mapping[str, int]:
@@ -283,17 +287,8 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
         """
         current = self.history
         wanted = edit(list(current)) if callable(edit) else edit
-        calls = {item.call_id: item.item_id for item in self._model.history if item.kind == "function_call"}
-        outputs = {
-            calls[item.call_id]: item.item_id
-            for item in self._model.history
-            if item.kind == "function_call_output" and item.call_id in calls
-        }
-        for change in history_edits(current, list(wanted), outputs):
-            if isinstance(change, DeleteItem):
-                await self.send(inp.RealtimeModelSendItemDelete(change.item_id))
-            else:
-                await self.send(inp.RealtimeModelSendItemPut(change.item, change.previous_item_id))
+        for event in history_update(self._model.history, current, list(wanted)):
+            await self.send(event)
 
     # ---- what the tools need ---------------------------------------------------------------------
 
@@ -319,11 +314,8 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
 
     async def speak_filler(self) -> None:
         response = {"instructions": self._config.filler_instructions, "tool_choice": "none"}
-        message: inp.RealtimeModelRawClientMessage = {
-            "type": "response.create",
-            "other_data": {"response": response},
-        }
-        await self._model.send_event_if(inp.RealtimeModelSendRawMessage(message), lambda: not self._over)
+        create = inp.raw("response.create", response=response)
+        await self._model.send_event_if(create, lambda: not self._over)
 
     async def hand_off(self, handoff: Handoff, call: rt.RealtimeModelToolCallEvent, tools: ToolSet) -> None:
         """Pass the conversation on; if anything fails the agent stays, and the model is told."""
@@ -409,8 +401,7 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
             self._context.usage.add(usage)
             self.emit(ev.RealtimeUsage(event.response_id, usage, self._info))
         if event.status not in ("completed", "cancelled"):
-            failed = ev.RealtimeResponseFailed(event.response_id, event.status, event.detail, self._info)
-            self.emit(failed)
+            self.emit(ev.RealtimeResponseFailed(event.response_id, event.status, event.detail, self._info))
         turn = self._turns.end(event.response_id)
         if turn is None or event.response_id is None:
             return
@@ -446,6 +437,15 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
         else:
             self._put_history_changed()
 
+    def _committed(self, event: rt.RealtimeModelInputCommittedEvent) -> None:
+        if self._stored.enabled:
+            retrieve = inp.raw("conversation.item.retrieve", item_id=event.item_id)
+            self.soon(self.send(retrieve), "retrieve audio")
+
+    def _raw(self, event: rt.RealtimeModelRawServerEvent) -> None:
+        self._mcp.see(event.data)
+        self._stored.see(event.data)
+
     def _put_history_changed(self) -> None:
         self._queue.put(HISTORY_CHANGED)
         self._more.set()
@@ -463,8 +463,7 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
 
     async def _tripped(self, check: TextCheck, results: list[OutputGuardrailResult]) -> None:
         """Silence that answer, and have the model answer again unless another answer has begun."""
-        tripped = ev.RealtimeGuardrailTripped(results, check.text, self._info, check.item_id)
-        self.emit(tripped)
+        self.emit(ev.RealtimeGuardrailTripped(results, check.text, self._info, check.item_id))
         await self.send(inp.RealtimeModelSendInterrupt(True, check.response_id))
         names = ", ".join(result.guardrail.get_name() for result in results)
         feedback = inp.RealtimeModelSendUserInput(f"guardrail triggered: {names}")
@@ -496,5 +495,6 @@ _REACTIONS: dict[type, Callable[[RealtimeSession[Any], Any], None]] = {
     rt.RealtimeModelErrorEvent: RealtimeSession._refused,
     rt.RealtimeModelConnectionStatusEvent: RealtimeSession._connection,
     rt.RealtimeModelEndOfStreamEvent: lambda session, _: session._end(),
-    rt.RealtimeModelRawServerEvent: lambda session, event: session._mcp.see(event.data),
+    rt.RealtimeModelInputCommittedEvent: RealtimeSession._committed,
+    rt.RealtimeModelRawServerEvent: RealtimeSession._raw,
 }

@@ -590,6 +590,20 @@ def test_nobody_approving_in_time_rejects() -> None:
     assert box.next_deadline() == 25.0
 
 
+def test_answer_and_approval_overdue_at_once_silence_the_box_first() -> None:
+    box = wanted(asked(), "c1", at=1.51)
+    [report, interrupt, forget, told, reject] = [
+        c for c in box.step(ev.Tick(), 40.0) if not isinstance(c, ev.ShowPhase)
+    ]
+    assert (report, interrupt, forget) == (
+        ev.Report("no answer began within 30 s"),
+        ev.Interrupt(),
+        ev.ForgetTurn(),
+    )
+    assert told == ev.Report("nobody approved unlock_door within 30 s")
+    assert reject == ev.Reject("c1", "Nobody approved the call in time.")
+
+
 def test_call_settled_elsewhere_is_forgotten() -> None:
     box = wanted(ready(), "c1")
     play(box, [(2.0, ev.ApprovalSettled("c1"), []), (2.1, ev.ApprovalSettled("c1"), [])])

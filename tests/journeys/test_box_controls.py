@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,6 +72,17 @@ async def test_nothing_said_before_or_while_muted_is_in_the_next_turn() -> None:
         await box.release()
         await box.live(1)
         assert box.server.appended().startswith(said)
+
+
+@virtual
+async def test_period_of_a_device_that_breaks_its_word_is_not_kept_while_muted() -> None:
+    async with Box() as box:
+        box.app.mute(True)
+        box.app.conductor.on_period(voice(PERIOD_FRAMES))
+        box.app.mute(False)
+        await box.press()
+        await box.live(12)
+        assert not box.server.appended().strip(b"\0")
 
 
 @virtual
@@ -261,3 +273,35 @@ async def test_nobody_deciding_rejects_after_the_time_limit() -> None:
         await box.live(10)
         assert decisions == [ev.Reject("c1", "Nobody approved the call in time.")]
         assert box.app.status()["last_errors"] == ["nobody approved unlock_door within 20 s"]
+
+
+def test_timers_survive_a_restart_of_the_daemon(tmp_path: Path) -> None:
+    """In real time: the file is written by a thread."""
+    path = tmp_path / "timers.json"
+
+    async def first() -> None:
+        async with Box(timers_path=path) as box:
+            box.app.alarms.set(90, "tea")
+            box.app.alarms.cancel(box.app.alarms.set(60, "egg").id)
+
+    async def second() -> None:
+        async with Box(timers_path=path) as box:
+            [tea] = box.app.controls.timers()
+            assert (tea.id, tea.label) == (1, "tea")
+            assert 60 < tea.remaining_s <= 90
+
+    asyncio.run(first())
+    asyncio.run(second())
+
+
+def test_box_starts_with_a_damaged_timer_file_and_an_unwritable_place(tmp_path: Path) -> None:
+    (tmp_path / "timers.json").write_text("{{{")
+
+    async def main() -> None:
+        async with Box(timers_path=tmp_path / "timers.json") as box:
+            assert box.app.alarms.timers == ()
+        async with Box(timers_path=tmp_path / "nowhere" / "timers.json") as box:
+            box.app.alarms.set(90, "tea")
+            assert len(box.app.alarms.timers) == 1
+
+    asyncio.run(main())

@@ -112,6 +112,11 @@ def test_line_of_a_second_table_is_left_out_rather_than_wrong(tmp_path: Path) ->
     )
 
 
+def test_file_in_place_of_the_directory_is_told(tmp_path: Path) -> None:
+    (tmp_path / "agents").write_text("")
+    assert mistakes(tmp_path) == [f"{tmp_path}/agents: cannot be read: Not a directory"]
+
+
 def test_every_broken_file_is_told_at_once(tmp_path: Path) -> None:
     write(tmp_path, a="tools = [", b="x = = 1")
     assert len(mistakes(tmp_path)) == 2

@@ -175,6 +175,23 @@ def test_link_is_not_followed(tools: Path, tmp_path: Path) -> None:
     assert "is a link, which is not followed" in mistakes(tools)
 
 
+def test_link_to_the_directory_is_judged_where_it_lies_and_where_it_leads(
+    tools: Path, tmp_path: Path
+) -> None:
+    open_place = tmp_path / "open"
+    open_place.mkdir()
+    (open_place / "link").symlink_to(tools)
+    write(tools / "a.py", SET_TIMER.replace("set_timer", "bell"))
+    assert list(load(open_place / "link").tools) == ["bell"]
+    open_place.chmod(0o777)
+    assert f"run: chmod go-w {open_place}" in mistakes(open_place / "link")
+
+
+def test_file_in_place_of_the_directory_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tools").write_text("")
+    assert mistakes(tmp_path / "tools") == f"{tmp_path}/tools: cannot be read: Not a directory"
+
+
 def test_pipe_in_place_of_a_file_is_refused_and_does_not_hang(tools: Path) -> None:
     os.mkfifo(tools / "a.py", 0o600)
     assert mistakes(tools).endswith("a.py: is no file")
