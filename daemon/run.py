@@ -80,6 +80,11 @@ async def _run(config: Config, paths: Sequence[Path]) -> None:
             await server.stop()
 
 
+def check(paths: Sequence[Path]) -> None:
+    """Read everything that `run_daemon` would, and start nothing. Raises `ConfigError`."""
+    _starting_agent(load_config(paths), paths, [])
+
+
 def _starting_agent(
     config: Config, paths: Sequence[Path], servers: list[StdioMcpServer]
 ) -> RealtimeAgent[Any]:
