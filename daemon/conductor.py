@@ -27,7 +27,8 @@ from daemon.bridge import SpeakerTap
 from daemon.exchanges import ExchangeLog
 from daemon.realtime import model_events as rt
 from daemon.realtime.link import RealtimeLink
-from daemon.realtime.protocol import HeardPosition, ProtocolState
+from daemon.realtime.protocol import ProtocolState
+from daemon.realtime.truncation import HeardPosition
 from daemon.talk import TalkSettings
 from daemon.transitions import Link, Turn
 from daemon.upload import TurnUpload

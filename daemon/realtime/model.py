@@ -21,13 +21,13 @@ from daemon.realtime.link import RealtimeLink, SessionRefused
 from daemon.realtime.listeners import Listener, Listeners
 from daemon.realtime.model_events import RealtimeModelEvent
 from daemon.realtime.playback_position import PlaybackPosition
-from daemon.realtime.protocol import HeardPosition, RealtimeProtocol
+from daemon.realtime.protocol import RealtimeProtocol
 from daemon.realtime.renewal import Renewal
 from daemon.realtime.run_config import ModelConfig, is_openai, read_model_config
 from daemon.realtime.settings_types import RealtimeModelConfig, TransportConfig
 from daemon.realtime.transports.port import Refusal, Transport, TransportClosed, TransportRefused
 from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
-from daemon.realtime.truncation import PartKey
+from daemon.realtime.truncation import HeardPosition, PartKey
 
 log = logging.getLogger("harkd.model")
 

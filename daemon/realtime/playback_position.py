@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypedDict
 
-from daemon.realtime.protocol import HeardPosition
-from daemon.realtime.truncation import PartKey
+from daemon.realtime.truncation import HeardPosition, PartKey
 
 MAX_PARTS = 256
 """Parts not yet wholly heard; the oldest is forgotten first. An answer has one to three."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from enum import Enum
 from itertools import count
 from typing import Any
@@ -19,23 +18,19 @@ from daemon.realtime.model_events import RealtimeModelEvent
 from daemon.realtime.out_of_band import MAX_METADATA, MAX_OUT_OF_BAND, OutOfBand
 from daemon.realtime.replay import replay_items
 from daemon.realtime.responses import ConflictOutcome, CreateRequest, ResponseSlot, SlotState
-from daemon.realtime.session_updates import CONFIRMED_WITHIN_S, SessionUpdates
-from daemon.realtime.truncation import Cut, PartKey
+from daemon.realtime.session_updates import (
+    CONFIRMED_WITHIN_S,
+    SessionUpdates,
+    expiry_of,
+    server_answers,
+)
+from daemon.realtime.truncation import Cut, HeardPosition, PartKey
 
 
 class ProtocolState(Enum):
     DISCONNECTED = "disconnected"
     CONFIGURING = "configuring"  # connected, our session.update not yet confirmed
     READY = "ready"
-
-
-@dataclass(frozen=True, slots=True)
-class HeardPosition:
-    """How much of one audio part has left the loudspeaker, for truncation. `heard_ms` is floored."""
-
-    item_id: str
-    content_index: int
-    heard_ms: int
 
 
 class RealtimeProtocol:
@@ -62,6 +57,7 @@ class RealtimeProtocol:
         self._replay = replay
         self._raw_events = raw_events
         self._connected_at: float | None = None
+        self._server_answers = False  # every committed turn, without being asked
         self._commit_id: str | None = None  # the commit that the next bare request answers
         self._commit_gated = False
         self._ids = count(1)
@@ -110,7 +106,7 @@ class RealtimeProtocol:
             self._emit(out.RealtimeModelRawServerEvent(data))
         match event:
             case ev.SessionCreated(session):
-                self._note_expiry(session)
+                self.session_expires_at = expiry_of(session) or self.session_expires_at
             case ev.SessionUpdated(session):
                 self._session_updated(session, now)
             case ev.ServerError():
@@ -123,6 +119,8 @@ class RealtimeProtocol:
                 if response_id is not None or kind.startswith("response."):
                     self._slot.heard_of(response_id, now)
             case _:
+                if isinstance(event, ev.InputCommitted) and self._server_answers:
+                    self._slot.owed(now)
                 if isinstance(event, ev.RESPONSE_CONTENT):
                     self._response_content(event.response_id, now)
                 self._conversation.receive(event)
@@ -317,7 +315,8 @@ class RealtimeProtocol:
     # --- session ----------------------------------------------------------------------------------
 
     def _session_updated(self, session: Mapping[str, Any], now: float) -> None:
-        self._note_expiry(session)
+        self.session_expires_at = expiry_of(session) or self.session_expires_at
+        self._server_answers = server_answers(session)
         if not self._updates.confirmed():
             return
         self.state = ProtocolState.READY
@@ -337,11 +336,6 @@ class RealtimeProtocol:
             self._emit_error(error)
         else:
             self._emit(out.RealtimeModelErrorEvent(None, message))
-
-    def _note_expiry(self, session: Mapping[str, Any]) -> None:
-        expires_at = session.get("expires_at")
-        if isinstance(expires_at, int | float) and 0 < expires_at < 1e11:
-            self.session_expires_at = float(expires_at)
 
     # --- responses --------------------------------------------------------------------------------
 

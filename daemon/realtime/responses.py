@@ -26,6 +26,9 @@ SILENT_AFTER_S = 30.0
 CANCELLED_WITHIN_S = 5.0
 """A cancelled response without `response.done` after this long no longer blocks the next one."""
 
+OWED_WITHIN_S = 5.0
+"""A server that answers by itself begins within a second of a turn; what comes later is another response."""
+
 MAX_PENDING = 32
 """Requests waiting for the slot; the newest is refused. Only requests with a body of their own can pile
 up."""
@@ -41,7 +44,7 @@ MAX_ATTEMPTS = 6
 class SlotState(Enum):
     FREE = "free"
     REQUESTED = "requested"  # our response.create is on its way
-    CONTENDED = "contended"  # ours was refused; a response we have not seen yet holds the slot
+    CONTENDED = "contended"  # a response we have not seen yet holds the slot
     ACTIVE = "active"  # response.created has arrived, ours or the server's
 
 
@@ -52,6 +55,7 @@ class SlotEvent(Enum):
     CONFLICT = "conversation_already_has_active_response"
     REFUSED = "another error naming our request"
     GIVEN_UP = "deadline passed"
+    OWED = "input_audio_buffer.committed by a server that answers by itself"
 
 
 TRANSITIONS: Mapping[SlotState, Mapping[SlotEvent, SlotState]] = MappingProxyType(
@@ -59,6 +63,7 @@ TRANSITIONS: Mapping[SlotState, Mapping[SlotEvent, SlotState]] = MappingProxyTyp
         SlotState.FREE: {
             SlotEvent.SENT: SlotState.REQUESTED,
             SlotEvent.CREATED: SlotState.ACTIVE,
+            SlotEvent.OWED: SlotState.CONTENDED,
         },
         SlotState.REQUESTED: {
             SlotEvent.CREATED: SlotState.ACTIVE,
@@ -203,6 +208,11 @@ class ResponseSlot:
         self.cancelled = unwanted
         self._move(SlotEvent.CREATED, now + (CANCELLED_WITHIN_S if unwanted else SILENT_AFTER_S))
         return unwanted
+
+    def owed(self, now: float) -> None:
+        """The server has heard a turn and will begin a response of its own: an interruption concerns it."""
+        if self.state is SlotState.FREE:
+            self._move(SlotEvent.OWED, now + OWED_WITHIN_S)
 
     def is_new(self, response_id: str) -> bool:
         """True for a response that holds no place here and never did."""

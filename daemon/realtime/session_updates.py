@@ -93,3 +93,18 @@ class SessionUpdates:
         if not self._outstanding or now < self._outstanding[0].deadline:
             return None
         return self._outstanding.popleft().first
+
+
+def expiry_of(session: Mapping[str, Any]) -> float | None:
+    """When the server will end this session, unix seconds, if it says so in a sensible way."""
+    expires_at = session.get("expires_at")
+    sensible = isinstance(expires_at, int | float) and 0 < expires_at < 1e11
+    return float(expires_at) if sensible and expires_at is not None else None
+
+
+def server_answers(session: Mapping[str, Any]) -> bool:
+    """Whether the server begins a response of its own after each turn it has heard."""
+    audio = session.get("audio")
+    side = audio.get("input") if isinstance(audio, Mapping) else None
+    detection = side.get("turn_detection") if isinstance(side, Mapping) else None
+    return isinstance(detection, Mapping) and detection.get("create_response", True) is True

@@ -34,6 +34,15 @@ def cut_needed(heard_ms: float, received_bytes: int, finished: bool) -> bool:
     return not finished or int(heard_ms) < received_ms(received_bytes)
 
 
+@dataclass(frozen=True, slots=True)
+class HeardPosition:
+    """How much of one audio part has left the loudspeaker, for truncation. `heard_ms` is floored."""
+
+    item_id: str
+    content_index: int
+    heard_ms: int
+
+
 class PartKey(NamedTuple):
     item_id: str
     content_index: int

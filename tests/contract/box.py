@@ -38,6 +38,7 @@ class Server:
         self._queued = 0.0
         self._drained_at = asyncio.get_running_loop().time()
         self.configure = True
+        self.session: dict[str, Any] = {"type": "realtime"}
         self._ids = itertools.count(1)
 
     async def connect(self) -> None:
@@ -58,7 +59,7 @@ class Server:
         event = json.loads(text)
         self.events.append(event)
         if event["type"] == "session.update" and self.configure:
-            self.say("session.updated", session={"type": "realtime"})
+            self.say("session.updated", session=self.session)
 
     async def receive(self) -> str | bytes:
         frame = await self.inbox.get()

@@ -245,6 +245,31 @@ async def test_hands_free_streams_and_lets_the_server_decide() -> None:
         assert {"commit", "response.create"}.isdisjoint(box.server.types())
 
 
+@pytest.mark.parametrize("how", ["press", "stop"])
+def test_hands_free_answer_cut_before_it_began_is_never_heard(how: str) -> None:
+    """The server has heard the turn and will answer by itself; the answer is cut in between."""
+
+    async def main() -> None:
+        box = Box(TalkSettings(mode=TalkMode.HANDS_FREE))
+        box.next_server = [server := Server()]
+        server.session = {"audio": {"input": {"turn_detection": {"type": "server_vad"}}}}
+        async with box:
+            server.say("input_audio_buffer.committed", item_id="u1", previous_item_id=None)
+            await box.settle()
+            await box.app.handle_request({"command": how})
+            server.created("r1")
+            server.delta("r1", "i1", loud(RATE_HZ))
+            await box.live(30)
+            assert [e["response_id"] for e in server.of("response.cancel")] == ["r1"]
+            assert not box.speaker.played.strip(b"\0")
+            server.done("r1", "cancelled")
+            server.answer("r2", "i2", loud(RATE_HZ // 2))  # the next turn is answered as ever
+            await box.live(80)
+            assert len(box.speaker.played.strip(b"\0")) == RATE_HZ
+
+    run_virtual(main())
+
+
 @virtual
 async def test_turn_spoken_while_the_link_is_lost_is_sent_whole_afterwards() -> None:
     async with Box() as box:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from realtime_oracle import client_event_problems
 
 from daemon.realtime import model_events as rt
-from daemon.realtime.protocol import HeardPosition, RealtimeProtocol
+from daemon.realtime.protocol import RealtimeProtocol
+from daemon.realtime.truncation import HeardPosition
 from tests.daemon.realtime.talk import Talk
 
 IDS = st.sampled_from(["r1", "r2", "a", "b", "create_2", "commit_3", "session_1", "truncate_5", ""])

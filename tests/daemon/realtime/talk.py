@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from daemon.realtime import model_events as rt
-from daemon.realtime.protocol import HeardPosition, RealtimeProtocol
+from daemon.realtime.protocol import RealtimeProtocol
+from daemon.realtime.truncation import HeardPosition
 
 SHORT = {
     "session.update": "update",

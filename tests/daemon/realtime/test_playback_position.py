@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from daemon.realtime.playback_position import PlaybackPosition, RealtimePlaybackTracker, bytes_per_ms
-from daemon.realtime.protocol import HeardPosition
-from daemon.realtime.truncation import PartKey
+from daemon.realtime.truncation import HeardPosition, PartKey
 
 A, B = PartKey("a", 0), PartKey("b", 0)
 

@@ -11,7 +11,8 @@ from daemon.realtime import model_events as rt
 from daemon.realtime import protocol as module
 from daemon.realtime.held import MAX_HELD
 from daemon.realtime.history import HistoryItem
-from daemon.realtime.protocol import HeardPosition, ProtocolState, RealtimeProtocol
+from daemon.realtime.protocol import ProtocolState, RealtimeProtocol
+from daemon.realtime.truncation import HeardPosition
 from tests.daemon.realtime.talk import Talk
 
 BESIDE = {"conversation": "none"}

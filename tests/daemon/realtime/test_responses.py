@@ -14,7 +14,7 @@ from daemon.realtime.responses import TRANSITIONS, CreateRequest, ResponseSlot, 
 from tests.daemon.realtime.talk import Talk
 
 TABLE = {
-    "free": "sent>requested created>active",
+    "free": "sent>requested created>active owed>contended",
     "requested": "created>active conflict>contended refused>free given_up>free",
     "contended": "created>active done>free given_up>free",
     "active": "created>active done>free conflict>active given_up>free",
