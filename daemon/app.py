@@ -7,11 +7,11 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from typing import Any
 
+from daemon.agent_host import AgentHost
 from daemon.alarms import Alarms
 from daemon.audio.gain import Gain
 from daemon.audio.pcm import ms_to_frames
@@ -24,11 +24,12 @@ from daemon.config.schema import Config, Vad
 from daemon.control import ControlServer
 from daemon.events import AlarmDue, AlarmOver, Ask, Consent, Dissent, Say, Stop
 from daemon.notices import Notice
-from daemon.realtime.backoff import Backoff
+from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.device import DeviceControls
 from daemon.realtime.errors import did_you_mean
-from daemon.realtime.link import RealtimeLink
-from daemon.realtime.protocol import ProtocolState, RealtimeProtocol
+from daemon.realtime.model import ADDRESS
+from daemon.realtime.protocol import ProtocolState
+from daemon.realtime.settings_types import RealtimeSessionModelSettings
 from daemon.realtime.transports.port import Transport
 from daemon.talk import TalkSettings
 from daemon.timer_file import TimerFile
@@ -58,13 +59,18 @@ class Devices:
 class AppSettings:
     """Everything that is not a device or a connection.
 
-    `session` is the payload of `session.update`. `channel`, `append_ms` and `ring_s` as in `Sound`.
+    `agent` answers first. `model_settings` hold for all agents, in the form of a run config's; `url` is the
+    server's address. `channel`, `append_ms` and `ring_s` as in `Sound`.
     `control_path` is where the control socket goes, None for none; `timers_path` is where timers are kept
     over a restart, None for nowhere.
     """
 
     talk: TalkSettings
-    session: Mapping[str, Any]
+    agent: RealtimeAgent[Any]
+    model_settings: RealtimeSessionModelSettings = field(
+        default_factory=lambda: RealtimeSessionModelSettings()
+    )
+    url: str = ADDRESS
     control_path: Path | None = None
     timers_path: Path | None = None
     channel: int | None = 0
@@ -142,12 +148,6 @@ class App:
         voice = VoiceMeter(devices.detector, mic.rate_hz) if devices.detector else None
         self.conductor = Conductor(settings.talk, sound, self.speaker_tap, voice, onlookers, loop)
         self.mic_tap = MicTap(loop, self.conductor.on_period, round(MIC_BOUND_S / mic.period_s))
-        self.conductor.link = self.link = RealtimeLink(
-            RealtimeProtocol(settings.session),
-            open_transport,
-            self.conductor.on_model_event,
-            Backoff(Random()),
-        )
         self._timer_file = TimerFile(settings.timers_path) if settings.timers_path else None
         self.conductor.alarms = self.alarms = Alarms(
             wall_clock,
@@ -156,6 +156,15 @@ class App:
             self._save_timers if self._timer_file else None,
         )
         self.controls: DeviceControls = BoxControls(self, wall_clock)
+        self.agents = AgentHost(
+            settings.agent,
+            settings.model_settings,
+            settings.url,
+            open_transport,
+            self.conductor,
+            self.controls,
+        )
+        self._started = False
         self._control_path = settings.control_path
 
     async def run(self, stopping: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -171,6 +180,9 @@ class App:
                 control = ControlServer(self._control_path, self.handle_request)
                 await control.start()
                 stack.push_async_callback(control.stop)
+            stack.push_async_callback(self.agents.stop)
+            await self.agents.start()
+            self._started = True
             stack.callback(self.devices.speaker.stop)
             self.devices.speaker.start(self.speaker_tap.pull)
             stack.callback(self.devices.microphone.stop)
@@ -181,18 +193,20 @@ class App:
             stack.push_async_callback(self.alarms.stop)
             self.alarms.start(self._timer_file.load() if self._timer_file else [])
             on_ready()
-            await self._keep_link(stopping)
+            stack.push_async_callback(self.agents.stop)  # before the devices; once is enough
+            await self._until(stopping)
 
-    async def _keep_link(self, stopping: asyncio.Event) -> None:
-        link = asyncio.create_task(self.link.run(), name="realtime link")
+    async def _until(self, stopping: asyncio.Event) -> None:
+        """Wait; an error of ours that ended the connection for good ends the wait and is raised."""
+        link = asyncio.create_task(self.agents.wait_closed(), name="connection")
         waiter = asyncio.create_task(stopping.wait(), name="stop request")
         try:
             await asyncio.wait({link, waiter}, return_when=asyncio.FIRST_COMPLETED)
             if link.done():
-                link.result()  # an error of ours: let it be seen
+                link.result()
         finally:
-            link.cancel()
-            waiter.cancel()
+            for task in (link, waiter):
+                task.cancel()
             await asyncio.gather(link, waiter, return_exceptions=True)
 
     def _on_edge(self, pressed: bool) -> None:
@@ -244,6 +258,8 @@ class App:
     async def handle_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer one request of the control socket: `{"command": ...}` and what belongs to it."""
         command = request.get("command")
+        if not self._started:
+            return {"ok": False, "error": "harkd is still starting"}
         if command == "status":
             return {"ok": True, "status": self.status()}
         act = _REQUESTS.get(str(command))
@@ -267,7 +283,7 @@ class App:
     def status(self) -> dict[str, Any]:
         """What `harkd status` shows: plain JSON values, times in seconds or milliseconds as named."""
         now = self._loop.time()
-        appliance, protocol = self.conductor.appliance, self.link.protocol
+        appliance, protocol = self.conductor.appliance, self.conductor.link.protocol
         ready = protocol.state is ProtocolState.READY
         last_period_at = self.mic_tap.last_period_at
         return {
@@ -275,6 +291,7 @@ class App:
             "mode": appliance.settings.mode.value,
             "link": appliance.link.name.lower(),
             "link_reason": "" if ready else appliance.link_reason,
+            "agent": self.agents.session.current_agent.name,
             "volume_percent": self.gain.percent,
             "session_age_s": round(protocol.session_age_s(now), 1) if ready else None,
             "microphone": {
@@ -298,6 +315,7 @@ class App:
                 f"{timer.label or 'timer'} ({timer.id}) in {left_s:.0f} s"
                 for timer, left_s in self.alarms.remaining()
             ],
+            "tokens": self.agents.session.usage.total_tokens,
             "exchanges": [exchange.summary() for exchange in self.conductor.exchanges.ended],
             "last_errors": list(self.conductor.last_errors),
         }

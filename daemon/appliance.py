@@ -344,6 +344,15 @@ class Appliance:
         if was_sent:
             self._do(ev.ForgetTurn())
 
+    def _answer_cut(self, event: ev.AnswerCut, now: float) -> None:
+        was_sent = self.turn is Turn.SENT
+        self._move(Signal.CUT)
+        self._response_id = None
+        self._answer_deadline = None
+        self._gate_opens = now + self.settings.echo_tail_ms / 1000
+        if was_sent and self._move(Signal.ENDED):
+            self._do(ev.ForgetTurn())
+
     def _playback_started(self, event: ev.PlaybackStarted, now: float) -> None:
         self._move(Signal.QUEUED)
 
@@ -472,6 +481,7 @@ _HANDLERS: dict[type, Callable[[Appliance, Any, float], None]] = {
     ev.LinkDown: Appliance._link_down,
     ev.AnswerStarted: Appliance._answer_started,
     ev.AnswerEnded: Appliance._answer_ended,
+    ev.AnswerCut: Appliance._answer_cut,
     ev.PlaybackStarted: Appliance._playback_started,
     ev.PlaybackDrained: Appliance._playback_drained,
     ev.UserSpeechStarted: Appliance._user_speech_started,

@@ -191,10 +191,11 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> int:
-    from daemon.config.files import ConfigError, load_config
+    from daemon.config.files import ConfigError
+    from daemon.run import check
 
     try:
-        load_config(arguments.config or [DEFAULT_CONFIG])
+        check(arguments.config or [DEFAULT_CONFIG])
     except ConfigError as error:
         print(error, file=sys.stderr)
         return FAILED

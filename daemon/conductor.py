@@ -210,7 +210,7 @@ class Conductor:
         if event.status == "connecting":
             self.step(ev.LinkConnecting())
         elif event.status == "disconnected":
-            self._note_error(event.detail)
+            self.note_error(event.detail)
             self.step(ev.LinkDown(event.detail))
         self._tell(notices.LinkChanged(event.status, event.detail))
 
@@ -221,7 +221,7 @@ class Conductor:
         self._tell(notices.LinkChanged("ready", ""))
 
     def _error(self, event: rt.RealtimeModelErrorEvent) -> None:
-        self._note_error(f"server: {event.message} ({event.code})")
+        self.note_error(f"server: {event.message} ({event.code})")
 
     def _audio(self, event: rt.RealtimeModelAudioEvent) -> None:
         tag = AudioTag(event.response_id, event.item_id, event.content_index)
@@ -242,7 +242,7 @@ class Conductor:
     def _cut_short(self, tag: AudioTag) -> None:
         """The answer does not fit the ring: cancel the rest, tell the model how far it will be heard."""
         self._overfull = tag.response_id
-        self._note_error(f"answer cut after {self._sound.ring_s:.0f} s: longer than playback.ring_s")
+        self.note_error(f"answer cut after {self._sound.ring_s:.0f} s: longer than playback.ring_s")
         queued = next(p.queued_frames for p in self._speaker.so_far() if p.tag == tag)
         self.link.protocol.interrupt([self._position(tag, queued)], self._loop.time())
         self._speaker.finish(tag)
@@ -287,14 +287,23 @@ class Conductor:
         now = self._loop.time()
         if self._upload.complete:  # what is cut was still on its way up
             self._drop_turn()
+        positions = self._fall_silent(now)
+        self.link.protocol.interrupt(positions, now)
+        self.link.flush()
+
+    def silence(self) -> list[HeardPosition]:
+        """The agents' side cuts the answer: fall silent, and say how much of each part was heard."""
+        positions = self._fall_silent(self._loop.time())
+        self.step(ev.AnswerCut())
+        return positions
+
+    def _fall_silent(self, now: float) -> list[HeardPosition]:
         silenced, pulled_frames = self._speaker.silence()
         parts = [part for part in silenced if part.tag.response_id != CHIME]
         self._downlink.reset()
-        positions = [self._position(part.tag, part.heard_frames) for part in parts]
-        self.link.protocol.interrupt(positions, now)
-        self.link.flush()
         self._tell(notices.Interrupted(now, pulled_frames, tuple(parts)))
         self._end_exchange("interrupted")
+        return [self._position(part.tag, part.heard_frames) for part in parts]
 
     def _open_turn(self, command: ev.OpenTurn) -> None:
         self.exchanges.begin(self._loop.time(), spoken=True)
@@ -398,7 +407,7 @@ class Conductor:
         self._tell(notices.Refused(command.reason))
 
     def _report(self, command: ev.Report) -> None:
-        self._note_error(command.message)
+        self.note_error(command.message)
 
     def _show_phase(self, command: ev.ShowPhase) -> None:
         if command.phase not in (ev.Phase.LISTENING, ev.Phase.THINKING, ev.Phase.SPEAKING):
@@ -420,7 +429,7 @@ class Conductor:
             except Exception:  # supervision point: who looks on must not disturb what is done
                 log.exception("an onlooker failed at %s", notice)
 
-    def _note_error(self, message: str) -> None:
+    def note_error(self, message: str) -> None:
         log.warning("%s", message)
         self.last_errors.append(message)
 

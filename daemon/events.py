@@ -143,6 +143,11 @@ class AnswerEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerCut:
+    """The agents' side cut the answer, a guardrail for one; the loudspeaker is silent already."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackStarted:
     """Answer audio was queued while the loudspeaker had nothing to play."""
 
@@ -192,6 +197,7 @@ Event = (
     | LinkDown
     | AnswerStarted
     | AnswerEnded
+    | AnswerCut
     | PlaybackStarted
     | PlaybackDrained
     | UserSpeechStarted

@@ -9,17 +9,25 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from daemon.app import App, AppSettings, open_devices
-from daemon.config.files import KEY_FILE, api_key_reader, load_config
+from daemon.config.agent_files import load_agents
+from daemon.config.files import KEY_FILE, ConfigError, api_key_reader, load_config
+from daemon.config.layers import Problem
 from daemon.config.schema import Config, Link
 from daemon.events import Phase
 from daemon.notices import LinkChanged, Notice, PhaseChanged
 from daemon.notify import Notifier
+from daemon.realtime.agent import RealtimeAgent
+from daemon.realtime.agent_files import McpServerSpec
+from daemon.realtime.mcp_stdio import StdioMcpServer
+from daemon.realtime.run_config import is_openai
+from daemon.realtime.settings_check import VOICES
 from daemon.realtime.transports.port import Transport
 from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
-from daemon.settings import model_url, session_payload, talk_settings
+from daemon.settings import model_settings, model_url, starting_agent, talk_settings
 
 log = logging.getLogger("harkd")
 
@@ -40,17 +48,20 @@ def run_daemon(paths: Sequence[Path], *, verbose: bool) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s" if sys.stderr.isatty() else _JOURNAL,
     )
     logging.getLogger("websockets").setLevel(logging.INFO)  # at DEBUG it prints every frame, speech and all
-    asyncio.run(_run(load_config(paths)))
+    asyncio.run(_run(load_config(paths), paths))
 
 
 _JOURNAL = "%(levelname)s %(name)s: %(message)s"  # the journal has its own clock
 
 
-async def _run(config: Config) -> None:
+async def _run(config: Config, paths: Sequence[Path]) -> None:
     notifier = Notifier()
+    servers: list[StdioMcpServer] = []
     settings = AppSettings(
         talk=talk_settings(config.talk),
-        session=session_payload(config.session, config.talk),
+        agent=_starting_agent(config, paths, servers),
+        model_settings=model_settings(config.session, config.talk),
+        url=config.session.url,
         control_path=Path(config.control.socket),
         timers_path=Path(os.environ.get("STATE_DIRECTORY", STATE_DIRECTORY)) / "timers.json",
         channel=None if config.audio.capture.channel == "mix" else config.audio.capture.channel,
@@ -65,6 +76,29 @@ async def _run(config: Config) -> None:
         await app.run(stopping, notifier.ready)
     finally:
         notifier.stopping()
+        for server in servers:
+            await server.stop()
+
+
+def check(paths: Sequence[Path]) -> None:
+    """Read everything that `run_daemon` would, and start nothing. Raises `ConfigError`."""
+    _starting_agent(load_config(paths), paths, [])
+
+
+def _starting_agent(
+    config: Config, paths: Sequence[Path], servers: list[StdioMcpServer]
+) -> RealtimeAgent[Any]:
+    """Raises `ConfigError`. The MCP servers that the agents use are added to `servers`."""
+
+    def mcp_server(spec: McpServerSpec) -> StdioMcpServer:
+        servers.append(StdioMcpServer(spec))
+        return servers[-1]
+
+    agents = load_agents(paths, mcp_server, VOICES if is_openai(config.session.url) else None)
+    try:
+        return starting_agent(agents, config)
+    except ValueError as error:
+        raise ConfigError([Problem(str(paths[-1]), 0, "", str(error))]) from None
 
 
 class _Status:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from daemon.config.schema import Session, Talk
-from daemon.realtime.config import ABSENT, SessionConfig
+from daemon.config.schema import Config, Session, Talk
+from daemon.realtime.agent import RealtimeAgent
+from daemon.realtime.device import DeviceControls
+from daemon.realtime.errors import did_you_mean
+from daemon.realtime.settings_types import (
+    RealtimeAudioInputConfig,
+    RealtimeAudioOutputConfig,
+    RealtimeInputAudioTranscriptionConfig,
+    RealtimeSessionModelSettings,
+    RealtimeTurnDetectionConfig,
+)
 from daemon.talk import BargeIn, TalkMode, TalkSettings
+from daemon.tools import BUILT_IN_TOOLS
 
 
 def talk_settings(talk: Talk) -> TalkSettings:
@@ -16,26 +26,47 @@ def talk_settings(talk: Talk) -> TalkSettings:
     return TalkSettings(**{field.name: values[field.name] for field in fields(TalkSettings)})
 
 
-def session_payload(session: Session, talk: Talk) -> dict[str, Any]:
-    """The `session` object of `session.update`; turn detection is off unless the server decides on turns."""
-    hands_free = talk.mode == "hands_free"
-    detection = {
+def model_settings(session: Session, talk: Talk) -> RealtimeSessionModelSettings:
+    """What holds for all agents; turn detection is off unless the server decides on turns."""
+    detection: RealtimeTurnDetectionConfig = {
         "type": session.turn_detection,
         "create_response": True,
         "interrupt_response": talk.barge_in == "server_vad",
     }
-    transcription = {"model": session.transcription_model}
+    transcription: RealtimeInputAudioTranscriptionConfig = {"model": session.transcription_model}
     if session.transcription_language:
         transcription["language"] = session.transcription_language
-    return SessionConfig(
-        model=session.model,
-        instructions=session.instructions,
-        voice=session.voice,
-        speed=ABSENT if session.speed == 1.0 else session.speed,
-        transcription=transcription if session.transcription_model else None,
-        turn_detection=detection if hands_free else None,
-        noise_reduction=None if session.noise_reduction == "off" else session.noise_reduction,
-    ).payload()
+    output: RealtimeAudioOutputConfig = {"voice": session.voice}
+    if session.speed != 1.0:
+        output["speed"] = session.speed
+    audio_input: RealtimeAudioInputConfig = {
+        "turn_detection": detection if talk.mode == "hands_free" else None,
+        "transcription": transcription if session.transcription_model else None,
+        "noise_reduction": None if session.noise_reduction == "off" else {"type": session.noise_reduction},
+    }
+    return {"model_name": session.model, "audio": {"input": audio_input, "output": output}}
+
+
+def plain_agent(session: Session) -> RealtimeAgent[DeviceControls]:
+    """Who answers on a box without agent files: the character of `[session]`, with every built-in tool."""
+    return RealtimeAgent(
+        name="Assistant", instructions=session.instructions, tools=list(BUILT_IN_TOOLS.values())
+    )
+
+
+def starting_agent(
+    agents: Mapping[str, RealtimeAgent[DeviceControls]], config: Config
+) -> RealtimeAgent[DeviceControls]:
+    """Who answers first. Raises `ValueError` if the agent files have nobody of that name."""
+    if not agents:
+        return plain_agent(config.session)
+    start = config.agents.start
+    if start not in agents:
+        known = ", ".join(sorted(agents))
+        raise ValueError(
+            f"agents.start: there is no agents/{start}.toml; there are {known}{did_you_mean(start, agents)}"
+        )
+    return agents[start]
 
 
 def model_url(session: Session) -> str:

@@ -21,6 +21,7 @@ OURS = ("daemon", "hw")
 SHELL = (
     "daemon/__main__.py",
     "daemon/alarms.py",
+    "daemon/agent_host.py",
     "daemon/app.py",
     "daemon/box_controls.py",
     "daemon/bridge.py",
@@ -37,6 +38,7 @@ SHELL = (
     "daemon/realtime/guard_runner.py",
     "daemon/realtime/hook_runner.py",
     "daemon/realtime/link.py",
+    "daemon/realtime/listeners.py",
     "daemon/realtime/mcp_stdio.py",
     "daemon/realtime/listeners.py",
     "daemon/realtime/model.py",

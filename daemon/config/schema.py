@@ -210,6 +210,14 @@ class Session(Section):
         return url
 
 
+class Agents(Section):
+    start: str = Field(
+        default="assistant",
+        min_length=1,
+        description="Which of agents/*.toml answers first; without such files [session] says who does.",
+    )
+
+
 class Link(Section):
     handshake_timeout_s: float = Field(default=10.0, ge=1, le=60, description="How long connecting may take.")
     ping_interval_s: float = Field(
@@ -253,6 +261,7 @@ class Config(Section):
     button: Button = Button()
     talk: Talk = Talk()
     session: Session = Session()
+    agents: Agents = Agents()
     link: Link = Link()
     control: Control = Control()
 

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from daemon.app import App, AppSettings, Devices
-from daemon.config.schema import Session
+from daemon.config.schema import Session, Talk
 from daemon.control import request
 from daemon.demo.report import Evidence, figures, shortcomings, table
 from daemon.demo.stage import DemoError, Stage
 from daemon.events import Phase
-from daemon.realtime.config import SessionConfig
 from daemon.realtime.transports.port import Transport
 from daemon.realtime.transports.recorded import RecordingTransport
 from daemon.realtime.transports.websocket import WebSocketTransport
-from daemon.settings import model_url
+from daemon.settings import model_settings, model_url, plain_agent
 from daemon.simulator import Script, SimulatorServer, load_script
 from daemon.talk import TalkSettings
 
@@ -116,7 +115,10 @@ async def _start_box(
         )  # the simulator takes it
         return RecordingTransport(inner, recording.write, clock)
 
-    settings = AppSettings(TalkSettings(), SessionConfig().payload(), files.socket)
+    session = Session(url=url)
+    settings = AppSettings(
+        TalkSettings(), plain_agent(session), model_settings(session, Talk()), url, files.socket
+    )
     app = App(settings, devices, open_transport, [stage.on_notice])
     stopping = asyncio.Event()
     ready = asyncio.Event()

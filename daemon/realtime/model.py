@@ -6,9 +6,9 @@ import asyncio
 import logging
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from daemon.realtime import model_events as rt
@@ -21,7 +21,7 @@ from daemon.realtime.link import RealtimeLink, SessionRefused
 from daemon.realtime.listeners import Listener, Listeners
 from daemon.realtime.model_events import RealtimeModelEvent
 from daemon.realtime.playback_position import PlaybackPosition
-from daemon.realtime.protocol import RealtimeProtocol
+from daemon.realtime.protocol import HeardPosition, RealtimeProtocol
 from daemon.realtime.renewal import Renewal
 from daemon.realtime.run_config import ModelConfig, is_openai, read_model_config
 from daemon.realtime.settings_types import RealtimeModelConfig, TransportConfig
@@ -79,6 +79,13 @@ class RealtimeModel(ABC):
     async def close(self) -> None: ...
 
 
+class Player(Protocol):
+    """What plays the answer, if it knows better than the clock how much was heard."""
+
+    def silence(self) -> Sequence[HeardPosition]:
+        """Fall silent at once; every part not wholly heard, the one playing first."""
+
+
 class OpenAIRealtimeWebSocketModel(RealtimeModel):
     """The Realtime API over a WebSocket, kept alive: reconnects, replays the conversation as text, and
     renews the session in an idle moment before the server ends it.
@@ -99,6 +106,8 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         self._link: RealtimeLink | None = None
         self._task: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[None] | None = None
+        self.player: Player | None = None
+        """Asked to fall silent, and for how much was heard, when this side interrupts."""
         self._playback = PlaybackPosition()
         self._playback_timer: asyncio.TimerHandle | None = None
         self._renewal = Renewal()
@@ -144,6 +153,13 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         self._listeners.stop()
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is given up for good. Raises the error of ours that ended it, if any."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+            if not self._task.cancelled():
+                self._task.result()
 
     @property
     def link(self) -> RealtimeLink:
@@ -212,7 +228,8 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
                 protocol.send_tool_output(call.call_id, output, now, respond)
             case inp.RealtimeModelSendInterrupt(_, response_id):
                 if response_id is None or self._speaks(response_id, now):
-                    protocol.interrupt(self._playback.heard(now), now)
+                    heard = self._playback.heard(now) if self.player is None else self.player.silence()
+                    protocol.interrupt(heard, now)
             case inp.RealtimeModelSendSessionUpdate(settings, event_id):
                 protocol.update_session(session_changes(settings, any_voice=self._any_voice), now, event_id)
             case inp.RealtimeModelSendItemPut(item, previous_item_id):

@@ -11,6 +11,7 @@ from typing import Any
 
 from daemon.app import App, AppSettings, Devices
 from daemon.notices import Notice
+from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.transports.port import TransportClosed, UplinkCongested
 from daemon.talk import TalkSettings
 from hw.fakes import FakeButton, FakeMicrophone, FakeSpeaker
@@ -132,7 +133,9 @@ class Box:
         self.servers: list[Server] = []
         self.next_server: list[Server] = []
         self.notices: list[Notice] = []
-        self._settings = AppSettings(talk or TalkSettings(), {"type": "realtime"}, **settings)
+        settings.setdefault("agent", RealtimeAgent(name="Assistant"))
+        settings.setdefault("model_settings", {"turn_detection": None})
+        self._settings = AppSettings(talk or TalkSettings(), **settings)
         self.use(Devices(self.microphone, self.speaker, self.button))
         self._stopping = asyncio.Event()
 

@@ -94,3 +94,19 @@ def test_run_without_the_resampler_says_what_to_install(
     )
     assert main(["run", "--config", str(tmp_path)]) == 1
     assert "pip install 'harkd[resample]'" in capsys.readouterr().err
+
+
+def test_config_check_reads_the_agents_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "harkd.toml").touch()
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "assistant.toml").write_text('name = "A"\nhandoffs = ["kitchen"]\n')
+    assert main(["config", "check", "--config", str(tmp_path)]) == 1
+    assert "assistant.toml:2: handoffs[0]" in capsys.readouterr().err
+
+
+def test_config_check_wants_the_agent_that_begins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "harkd.toml").touch()
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "asistant.toml").write_text('name = "A"\n')
+    assert main(["config", "check", "--config", str(tmp_path)]) == 1
+    assert "did you mean 'asistant'?" in capsys.readouterr().err

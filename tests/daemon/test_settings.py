@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from daemon.config.schema import Session, Talk
-from daemon.settings import model_url, session_payload, talk_settings
+from daemon.config.schema import Agents, Config, Session, Talk
+from daemon.realtime.agent import RealtimeAgent
+from daemon.realtime.model import OpenAIRealtimeWebSocketModel
+from daemon.realtime.session import RealtimeSession
+from daemon.settings import model_settings, model_url, plain_agent, starting_agent, talk_settings
 from daemon.talk import BargeIn, TalkMode, TalkSettings
 
 
@@ -22,17 +27,18 @@ def test_modes_become_the_appliances_own() -> None:
     )
 
 
+def audio_input(session: Session, talk: Talk) -> dict[str, Any]:
+    return dict(model_settings(session, talk)["audio"]["input"] or {})
+
+
 def test_push_to_talk_switches_the_servers_voice_detection_off() -> None:
-    payload = session_payload(Session(instructions="Be brief."), Talk())
-    assert payload["audio"]["input"]["turn_detection"] is None
-    assert payload["instructions"] == "Be brief."
-    assert payload["tools"] == []
+    assert audio_input(Session(), Talk())["turn_detection"] is None
 
 
 @pytest.mark.parametrize(("barge_in", "interrupts"), [("button", False), ("server_vad", True)])
 def test_hands_free_leaves_turns_to_the_server(barge_in: str, interrupts: bool) -> None:
-    payload = session_payload(Session(), Talk(mode="hands_free", barge_in=barge_in))
-    assert payload["audio"]["input"]["turn_detection"] == {
+    talk = Talk(mode="hands_free", barge_in=barge_in)
+    assert audio_input(Session(), talk)["turn_detection"] == {
         "type": "server_vad",
         "create_response": True,
         "interrupt_response": interrupts,
@@ -40,10 +46,31 @@ def test_hands_free_leaves_turns_to_the_server(barge_in: str, interrupts: bool) 
 
 
 def test_transcription_can_be_off_or_in_a_language() -> None:
-    off = session_payload(Session(transcription_model=""), Talk())
-    german = session_payload(Session(transcription_language="de"), Talk())
-    assert off["audio"]["input"]["transcription"] is None
-    assert german["audio"]["input"]["transcription"]["language"] == "de"
+    assert audio_input(Session(transcription_model=""), Talk())["transcription"] is None
+    german = audio_input(Session(transcription_language="de"), Talk())
+    assert german["transcription"]["language"] == "de"
+
+
+def test_settings_are_such_as_a_session_takes() -> None:
+    session = Session(speed=1.2, noise_reduction="far_field")
+    RealtimeSession(
+        OpenAIRealtimeWebSocketModel(),
+        plain_agent(session),
+        run_config={"model_settings": model_settings(session, Talk(mode="hands_free"))},
+    )
+
+
+def test_plain_agent_has_the_sessions_character_and_every_built_in_tool() -> None:
+    agent = plain_agent(Session(instructions="Be brief."))
+    assert agent.instructions == "Be brief."
+    assert {tool.name for tool in agent.tools} >= {"current_time", "set_timer", "stop"}
+
+
+def test_starting_agent_is_the_one_named() -> None:
+    night = RealtimeAgent(name="Night")
+    assert starting_agent({"night": night}, Config(agents=Agents(start="night"))) is night
+    with pytest.raises(ValueError, match=r"no agents/nite.toml; there are night; did you mean 'night'"):
+        starting_agent({"night": night}, Config(agents=Agents(start="nite")))
 
 
 @pytest.mark.parametrize(

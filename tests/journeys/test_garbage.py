@@ -54,7 +54,7 @@ def test_garbage_in_mid_answer_leaves_the_conversation_going(name: str) -> None:
             await box.live(130)
             assert len(box.speaker.played.strip(b"\0")) == RATE_HZ * 2
             assert len(box.servers) == 1
-            counters = box.app.link.protocol.counters
+            counters = box.app.conductor.link.protocol.counters
             assert counters.malformed + counters.unknown == 3
             await box.ask_aloud()
             box.server.answer("r2", "i2", b"\x01\x40" * RATE_HZ)

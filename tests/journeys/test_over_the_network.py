@@ -15,7 +15,7 @@ from daemon.app import App, AppSettings, Devices
 from daemon.config.schema import Session, Talk
 from daemon.events import Phase
 from daemon.realtime.transports.websocket import WebSocketTransport
-from daemon.settings import model_url, session_payload, talk_settings
+from daemon.settings import model_settings, model_url, plain_agent, talk_settings
 from daemon.simulator import SimulatorServer, load_script
 from daemon.talk import TalkMode, TalkSettings
 from hw.fakes import FakeMicrophone, FakeSpeaker
@@ -39,7 +39,12 @@ class LiveBox:
         self.speaker = FakeSpeaker(rate_hz=RATE_HZ, period_ms=10, buffer_periods=0)
         self._words = b""
         self.app = App(
-            AppSettings(talk_settings(self._talk), session_payload(session, self._talk)),
+            AppSettings(
+                talk_settings(self._talk),
+                plain_agent(session),
+                model_settings(session, self._talk),
+                session.url,
+            ),
             Devices(self.microphone, self.speaker),
             lambda: WebSocketTransport(model_url(session), api_key=lambda: "any"),
         )

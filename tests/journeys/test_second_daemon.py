@@ -9,6 +9,7 @@ import pytest
 
 from daemon.app import App, AppSettings, Devices
 from daemon.control import ControlError
+from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.transports.recorded import RecordedTransport
 from daemon.talk import TalkSettings
 from hw.fakes import FakeMicrophone, FakeSpeaker
@@ -17,7 +18,9 @@ from hw.fakes import FakeMicrophone, FakeSpeaker
 def app(socket: Path) -> App:
     devices = Devices(FakeMicrophone(), FakeSpeaker())
     return App(
-        AppSettings(TalkSettings(), {"type": "realtime"}, socket), devices, lambda: RecordedTransport([])
+        AppSettings(TalkSettings(), RealtimeAgent(name="Assistant"), control_path=socket),
+        devices,
+        lambda: RecordedTransport([]),
     )
 
 

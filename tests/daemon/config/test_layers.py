@@ -76,7 +76,7 @@ def test_layers_make_one_configuration() -> None:
             "a.toml:2: vad.zzz: there is no such key; allowed: driver, aggressiveness",
         ),
         ('"a b" = 1', "a.toml:1: \"a b\": there is no such section; allowed: "
-                      "audio, vad, button, talk, session, link, control"),
+                      "audio, vad, button, talk, session, agents, link, control"),
         ("audio = 3", "a.toml:1: audio: is 3; allowed: a table"),
         ("[[talk]]\nmode = 1", 'a.toml:1: talk: is [{"mode": 1}]; allowed: a table'),
         ('button.pin = "17"', 'a.toml:1: button.pin: is "17"; allowed: a whole number from 0 to 53'),

@@ -1,0 +1,114 @@
+"""Runs the box's agents on the connection that the conductor shares. Shell around model and session."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from daemon import events as ev
+from daemon.conductor import Conductor
+from daemon.realtime import events as session_events
+from daemon.realtime.agent import RealtimeAgent
+from daemon.realtime.device import DeviceControls
+from daemon.realtime.hosted_mcp import HostedMCPTool
+from daemon.realtime.model import OpenAIRealtimeWebSocketModel
+from daemon.realtime.session import RealtimeSession
+from daemon.realtime.settings_types import RealtimeSessionModelSettings
+from daemon.realtime.tools import Tool
+from daemon.realtime.transports.port import Transport
+
+log = logging.getLogger("harkd")
+
+FILLER_AFTER_S = 4.0
+"""A tool this slow is bridged by a sentence; people take a longer silence for a failure."""
+
+
+class AgentHost:
+    """One session of agents, from start to stop.
+
+    The conductor keeps audio, turns and interruptions for itself; tools, hand-offs, guardrails and history
+    are the session's. What both need to know of each other passes here.
+    """
+
+    def __init__(
+        self,
+        agent: RealtimeAgent[Any],
+        settings: RealtimeSessionModelSettings,
+        url: str,
+        open_transport: Callable[[], Transport],
+        conductor: Conductor,
+        controls: DeviceControls,
+    ) -> None:
+        """`settings` as `model_settings` of a run config; `url` decides which voices there are.
+
+        Raises `daemon.realtime.errors.UserError` with everything the settings have wrong.
+        """
+        self._conductor = conductor
+        self._model = OpenAIRealtimeWebSocketModel(open_transport=open_transport)
+        self._model.player = conductor
+        self.session: RealtimeSession[DeviceControls] = RealtimeSession(
+            self._model,
+            agent,
+            controls,
+            {"url": url, "wait_until_ready": False},
+            {
+                "model_settings": settings,
+                "tracing_disabled": True,
+                "barge_in": "button",  # the conductor decides on interruptions
+                "filler_after_s": FILLER_AFTER_S,
+            },
+        )
+        self._decisions: set[asyncio.Task[None]] = set()
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to connect; returns at once, with the conductor's `link` set.
+
+        Raises `UserError` and what an agent's own functions raise.
+        """
+        self._model.add_listener(self._conductor.on_model_event)  # first: audio before everything else
+        await self.session.enter()
+        self._conductor.link = self._model.link
+        self._conductor.on_decision = self._decide
+        self._watching = asyncio.create_task(self._watch(), name="agent events")
+
+    async def stop(self) -> None:
+        await self.session.close()
+        tasks = [*self._decisions, *([self._watching] if self._watching else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def wait_closed(self) -> None:
+        """Raises the error of ours that ended the connection for good."""
+        await self._model.wait_closed()
+
+    async def _watch(self) -> None:
+        async for event in self.session:
+            match event:
+                case session_events.RealtimeToolApprovalRequired(tool=tool, call_id=call_id):
+                    self._conductor.step(ev.ApprovalWanted(call_id, _name_of(tool)))
+                case session_events.RealtimeHandoffEvent(from_agent, to_agent):
+                    log.info("%s hands over to %s", from_agent.name, to_agent.name)
+                case session_events.RealtimeGuardrailTripped(results):
+                    names = ", ".join(result.guardrail.get_name() for result in results)
+                    self._conductor.note_error(f"guardrail tripped: {names}")
+                case session_events.RealtimeToolEnd(tool=tool):
+                    log.info("tool %s done", _name_of(tool))
+                case session_events.RealtimeError(error) if isinstance(error, Exception):
+                    self._conductor.note_error(f"agents: {error}")
+
+    def _decide(self, decision: ev.Approve | ev.Reject) -> None:
+        if isinstance(decision, ev.Approve):
+            work = self.session.approve_tool_call(decision.call_id)
+        else:
+            work = self.session.reject_tool_call(decision.call_id, rejection_message=decision.reason)
+        task = asyncio.create_task(work, name="tool decision")
+        self._decisions.add(task)
+        task.add_done_callback(self._decisions.discard)
+
+
+def _name_of(tool: Tool) -> str:
+    return tool.server_label if isinstance(tool, HostedMCPTool) else tool.name

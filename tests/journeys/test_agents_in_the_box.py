@@ -1,0 +1,173 @@
+"""Agents in the whole box, in virtual time: tools, consent by button, hand-offs, silencing guardrails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from box import RATE_HZ, Box
+from virtual_loop import run_virtual
+
+from daemon.events import Phase
+from daemon.realtime import (
+    GuardrailFunctionOutput,
+    OutputGuardrail,
+    RealtimeAgent,
+    RunContextWrapper,
+    function_tool,
+)
+
+FADE_FRAMES = 5 * RATE_HZ // 1000
+LOUD = b"\x01\x40"
+
+
+def virtual(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    def run() -> None:
+        run_virtual(test())
+
+    run.__name__ = test.__name__
+    return run
+
+
+@function_tool
+async def tide(harbour: str) -> str:
+    """When the tide is high.
+
+    Args:
+        harbour: Which harbour.
+    """
+    return f"high at nine in {harbour}"
+
+
+@function_tool(needs_approval=True)
+async def open_door() -> str:
+    """Open the front door."""
+    return "open"
+
+
+def call(box: Box, response_id: str, name: str, arguments: str, call_id: str = "c1") -> None:
+    """The model calls a tool in a response of its own."""
+    box.server.created(response_id)
+    item = {
+        "id": f"item_{call_id}",
+        "type": "function_call",
+        "status": "completed",
+        "name": name,
+        "call_id": call_id,
+        "arguments": arguments,
+    }
+    box.server.say("response.output_item.done", response_id=response_id, output_index=0, item=item)
+    box.server.done(response_id)
+
+
+def outputs(box: Box) -> list[str]:
+    items = [event["item"] for event in box.server.of("conversation.item.create")]
+    return [item["output"] for item in items if item["type"] == "function_call_output"]
+
+
+@virtual
+async def test_tool_is_offered_run_and_its_result_is_spoken() -> None:
+    async with Box(agent=RealtimeAgent(name="Pilot", tools=[tide])) as box:
+        [update] = box.server.of("session.update")
+        assert [tool["name"] for tool in update["session"]["tools"]] == ["tide"]
+        await box.ask_aloud()
+        call(box, "r1", "tide", '{"harbour": "Bremen"}')
+        await box.live(5)
+        assert outputs(box) == ["high at nine in Bremen"]
+        box.server.answer("r2", "i2", LOUD * RATE_HZ)
+        await box.live(120)
+        assert len(box.speaker.played.strip(b"\0")) == RATE_HZ * 2
+        assert box.app.status()["agent"] == "Pilot"
+
+
+@virtual
+async def test_press_gives_consent_to_a_call_that_waits() -> None:
+    async with Box(agent=RealtimeAgent(name="Porter", tools=[open_door])) as box:
+        await box.ask_aloud()
+        call(box, "r1", "open_door", "{}")
+        await box.live(5)
+        assert box.app.status()["waiting_calls"] == ["open_door"]
+        assert outputs(box) == []
+        await box.press()
+        await box.release()
+        await box.live(5)
+        assert outputs(box) == ["open"]
+
+
+@virtual
+async def test_call_nobody_agrees_to_is_rejected_in_time() -> None:
+    async with Box(agent=RealtimeAgent(name="Porter", tools=[open_door])) as box:
+        await box.ask_aloud()
+        call(box, "r1", "open_door", "{}")
+        await box.live(3100)
+        [output] = outputs(box)
+        assert output != "open"
+        assert box.app.status()["waiting_calls"] == []
+
+
+@virtual
+async def test_hand_off_is_one_session_update_and_the_status_tells() -> None:
+    night = RealtimeAgent(name="Night", instructions="Whisper.")
+    async with Box(agent=RealtimeAgent(name="Day", handoffs=[night])) as box:
+        await box.ask_aloud()
+        call(box, "r1", "transfer_to_night", "{}")
+        await box.live(5)
+        updates = box.server.of("session.update")
+        assert [u["session"].get("instructions") for u in updates[1:]] == ["Whisper."]
+        assert json.loads(outputs(box)[0]) == {"assistant": "Night"}
+        assert box.app.status()["agent"] == "Night"
+
+
+def no_prices(
+    context: RunContextWrapper[Any], agent: RealtimeAgent[Any], text: str
+) -> GuardrailFunctionOutput:
+    return GuardrailFunctionOutput(output_info=None, tripwire_triggered="euro" in text)
+
+
+@virtual
+async def test_guardrail_silences_the_loudspeaker_at_what_was_heard() -> None:
+    guarded = RealtimeAgent(name="Shop", output_guardrails=[OutputGuardrail(no_prices, name="no prices")])
+    async with Box(agent=guarded) as box:
+        await box.ask_aloud()
+        box.server.created("r1")
+        box.server.delta("r1", "i1", LOUD * 5 * RATE_HZ)
+        await box.live(50)
+        box.server.say(
+            "response.output_audio_transcript.delta",
+            response_id="r1",
+            item_id="i1",
+            output_index=0,
+            content_index=0,
+            delta="That is nine euro, " + "and so on, " * 12,
+        )
+        await box.settle()
+        pulled = box.speaker.pulled_frames
+        await box.live(30)
+        assert len(box.speaker.played[pulled * 2 :].rstrip(b"\0")) <= FADE_FRAMES * 2
+        [truncate] = box.server.of("conversation.item.truncate")
+        assert (truncate["item_id"], truncate["audio_end_ms"]) == ("i1", 500)
+        assert "guardrail tripped: no prices" in box.app.status()["last_errors"]
+        box.server.done("r1", "cancelled")
+        await box.settle()
+        box.server.answer("r2", "i2", LOUD * RATE_HZ)
+        await box.live(120)
+        assert box.app.conductor.appliance.phase is Phase.IDLE
+
+
+@virtual
+async def test_tool_that_raises_costs_nothing_but_its_result() -> None:
+    @function_tool
+    async def broken() -> str:
+        """Always fails."""
+        raise ZeroDivisionError("a bug")
+
+    async with Box(agent=RealtimeAgent(name="Box", tools=[broken])) as box:
+        await box.ask_aloud()
+        call(box, "r1", "broken", "{}")
+        await box.live(5)
+        assert len(outputs(box)) == 1
+        box.server.answer("r2", "i2", LOUD * RATE_HZ)
+        await box.live(120)
+        assert box.app.conductor.appliance.phase is Phase.IDLE
+        assert len(box.servers) == 1
