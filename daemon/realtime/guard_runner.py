@@ -22,6 +22,9 @@ log = logging.getLogger("harkd.guardrails")
 MAX_CHECKS = 16
 """Checks running at a time; a further one that is not final is skipped: the next one covers its text."""
 
+GUARDRAIL_WITHIN_S = 30.0
+"""A verdict that comes later is about an answer long since heard."""
+
 Tripped = Callable[[TextCheck, list[OutputGuardrailResult]], Awaitable[None]]
 
 
@@ -79,7 +82,8 @@ class GuardRunner:
         results = []
         for guardrail in guardrails:
             try:
-                result = await guardrail.run(context, agent, check.text)
+                async with asyncio.timeout(GUARDRAIL_WITHIN_S):
+                    result = await guardrail.run(context, agent, check.text)
             except Exception:  # supervision point: a guardrail of the application
                 log.exception("guardrail %s failed, the answer goes on", guardrail.get_name())
                 continue

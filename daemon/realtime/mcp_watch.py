@@ -92,7 +92,7 @@ def approval_item(request: MCPApprovalRequest, approve: bool, reason: str | None
     """The answer to a request, as an item."""
     item: dict[str, Any] = {
         "type": "mcp_approval_response",
-        "id": f"mcpr_{request.id}"[:32],
+        "id": f"re_{request.id[-29:]}",
         "approval_request_id": request.id,
         "approve": approve,
     }

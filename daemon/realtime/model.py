@@ -33,6 +33,11 @@ log = logging.getLogger("harkd.model")
 
 ADDRESS = "wss://api.openai.com/v1/realtime"
 
+SESSION_EXPIRED = "session_expired"
+"""Error code of the API when a session has reached its age limit; close code 1001 follows, or comes alone."""
+
+GOING_AWAY = 1001
+
 AUDIO_PIECE_BYTES = 19_200
 """0.4 s of 24 kHz 16-bit mono in one frame."""
 
@@ -108,6 +113,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         self._renewal = Renewal()
         self._attached = False
         self._any_voice = False
+        self._told_expired = False
         self._session: Mapping[str, Any] = {}
 
     # ---- the connection --------------------------------------------------------------------------
@@ -290,11 +296,14 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             case rt.RealtimeModelAudioInterruptedEvent():
                 self._playback.interrupted()
             case rt.RealtimeModelSessionReadyEvent(session):
+                self._told_expired = False
                 self._renewal.began(now, manual_turns=_manual_turns(session))
                 told = _side(session, "output").get("format")
                 self._playback.set_audio_format(told or _side(self._session, "output").get("format"))
                 if self._ready is not None and not self._ready.done():
                     self._ready.set_result(None)
+            case rt.RealtimeModelErrorEvent(code):
+                self._told_expired |= code == SESSION_EXPIRED
             case rt.RealtimeModelSpeechStartedEvent():
                 self._renewal.speaking(True)
             case rt.RealtimeModelSpeechStoppedEvent() | rt.RealtimeModelInputCommittedEvent():
@@ -321,10 +330,13 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
 
     def _lost(self) -> None:
         reason = self.link.last_loss
-        if self._ready is not None and not self._ready.done():
+        first = self._ready is not None and not self._ready.done()
+        if self._ready is not None and first:
             self._ready.set_exception(_clear(reason))
             self._ready.exception()  # nobody may be waiting
-        elif self._attached and _call_is_over(reason):
+        if isinstance(reason, TransportClosed) and reason.code == GOING_AWAY and not self._told_expired:
+            self._listeners.tell(rt.RealtimeModelErrorEvent(SESSION_EXPIRED, str(reason)))
+        if self._attached and _call_is_over(reason) and not first:
             self._listeners.tell(rt.RealtimeModelEndOfStreamEvent(str(reason)))
             if self._task is not None:
                 self._task.cancel()

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from itertools import count
-from types import TracebackType
 from typing import Any, Generic
 
 from daemon.realtime import events as ev
@@ -43,6 +42,8 @@ from daemon.realtime.turns import Turns
 from daemon.realtime.usage import Usage, response_usage
 
 log = logging.getLogger("harkd.session")
+
+AGENT_WITHIN_S = 15.0
 
 MAX_WRITTEN = 2_000
 """Ids of written messages remembered, as many as the history keeps items."""
@@ -107,9 +108,7 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
         await self.enter()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         await self.close()
 
     async def enter(self) -> RealtimeSession[TContext]:
@@ -346,14 +345,13 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
     # ---- who leads -------------------------------------------------------------------------------
 
     async def _take(self, agent: RealtimeAgent[Any], *, first: bool) -> Lead:
-        return await take_lead(
-            agent,
-            self.tool_run_context(),
-            self._settings,
-            first=first,
-            any_voice=self._any_voice,
-            barge_in=self._config.barge_in,
-        )
+        options: Any = {"any_voice": self._any_voice, "barge_in": self._config.barge_in}
+        try:
+            async with asyncio.timeout(AGENT_WITHIN_S):
+                return await take_lead(agent, self.tool_run_context(), self._settings, first=first, **options)
+        except TimeoutError:
+            what = "its instructions, an is_enabled function or an MCP server hangs"
+            raise UserError(f"agent {agent.name!r} was not ready in {AGENT_WITHIN_S:g} s: {what}") from None
 
     async def _lead_on(self, lead: Lead) -> None:
         """One session.update; should the server refuse it, the lead from before is back."""
@@ -431,9 +429,9 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
             return
         if event.added and known.role == "assistant" and self.leading.written:
             self._written.add(event.item_id)
-        added = next((item for item in self.history if item.item_id == event.item_id), None)
-        if event.added and added is not None:
-            self.emit(ev.RealtimeHistoryAdded(added, self._info))
+        found = [item for item in self.history if item.item_id == event.item_id] if event.added else []
+        if found:
+            self.emit(ev.RealtimeHistoryAdded(found[0], self._info))
         else:
             self._put_history_changed()
 

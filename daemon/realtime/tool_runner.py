@@ -143,7 +143,6 @@ class ToolRunner:
             self._timer.cancel()
         self._approvals.drop_all()
         tasks = {call.task for call in self._calls.values() if call.task is not None} | self._strays
-        tasks.discard(asyncio.current_task())  # a tool may close its own session
         for task in tasks:
             task.cancel()
         if tasks:

@@ -8,9 +8,6 @@ from typing import Any
 from daemon.realtime import events as ev
 from daemon.realtime import model_events as rt
 
-SESSION_EXPIRED = "session_expired"
-"""Error code of the API when a session has reached its age limit."""
-
 
 def plain_event(event: rt.RealtimeModelEvent, info: ev.RealtimeEventInfo) -> ev.RealtimeSessionEvent | None:
     """The session event for a model event that needs no more than its own fields; None for all others."""
@@ -19,7 +16,9 @@ def plain_event(event: rt.RealtimeModelEvent, info: ev.RealtimeEventInfo) -> ev.
 
 
 def _error(event: rt.RealtimeModelErrorEvent, info: ev.RealtimeEventInfo) -> ev.RealtimeSessionEvent:
-    return ev.RealtimeSessionExpired(info) if event.code == SESSION_EXPIRED else ev.RealtimeError(event, info)
+    return (
+        ev.RealtimeSessionExpired(info) if event.code == "session_expired" else ev.RealtimeError(event, info)
+    )
 
 
 _PLAIN: dict[type, Callable[[Any, ev.RealtimeEventInfo], ev.RealtimeSessionEvent]] = {

@@ -32,6 +32,7 @@ from daemon.realtime import (
 )
 from daemon.realtime.blocking import BlockingCalls
 from daemon.realtime.model_events import RealtimeModelToolCallEvent
+from daemon.realtime.protocol import HeardPosition
 from daemon.realtime.renewal import RENEW_AFTER_S
 from daemon.realtime.transports.port import Refusal, TransportRefused
 from tests.daemon.realtime.played import Played, played
@@ -495,6 +496,22 @@ async def test_an_old_session_is_not_renewed_while_it_answers() -> None:
 
 
 @virtual
+async def test_the_connection_may_be_shared_with_an_owner_of_the_loudspeaker() -> None:
+    async with played(BOX) as play:
+        play.server.answer("r1", "i1", bytes(48_000))
+        await play.settle()
+        heard = [HeardPosition("i1", 0, 321)]
+        play.model.protocol.interrupt(heard, asyncio.get_running_loop().time())
+        play.model.link.flush()
+        await play.settle()
+        assert play.of("audio_interrupted")[0].item_id == "i1"
+        await play.session.interrupt()
+        await asyncio.sleep(5)
+        assert [cut["audio_end_ms"] for cut in play.server.of("conversation.item.truncate")] == [321]
+        assert "playback_drained" not in play.types
+
+
+@virtual
 async def test_a_tool_may_answer_on_the_next_connection() -> None:
     async with played(BOX) as play:
         await play.call("slow")
@@ -503,6 +520,43 @@ async def test_a_tool_may_answer_on_the_next_connection() -> None:
         replayed, answer = (event["item"] for event in play.server.of("conversation.item.create"))
         assert (replayed["type"], replayed["call_id"]) == ("function_call", "c1")
         assert answer == {"type": "function_call_output", "call_id": "c1", "output": "done"}
+
+
+@pytest.mark.parametrize("error_first", [True, False])
+def test_a_session_that_expired_is_told_once_with_or_without_an_error(error_first: bool) -> None:
+    async def run() -> None:
+        async with played(BOX) as play:
+            if error_first:
+                play.server.say("error", error={"code": "session_expired", "message": "60 minutes"})
+            play.server.lose(1001, "going away")
+            await asyncio.sleep(1)
+            assert len(play.of("session_expired")) == 1
+            assert len(play.servers) == 2
+
+    run_virtual(run())
+
+
+@virtual
+async def test_an_agent_that_hangs_does_not_take_over() -> None:
+    async def hang(context: Any, agent: Any) -> str:
+        await asyncio.sleep(3600)
+        return ""
+
+    async with played(BOX) as play:
+        with pytest.raises(UserError, match="was not ready in 15 s"):
+            await play.session.update_agent(RealtimeAgent(name="Stuck", instructions=hang))
+        assert play.session.current_agent is BOX
+
+
+@virtual
+async def test_a_phone_call_that_is_over_ends_the_session_and_other_losses_do_not() -> None:
+    async with played(BOX, call_id="rtc_1") as play:
+        play.server.lose(1006)
+        await asyncio.sleep(1)
+        assert len(play.servers) == 2
+        play.server.lose(1000, "hung up")
+        await play.settle()
+        _ = [event async for event in play.session]  # comes to an end
 
 
 class Refusing(Server):

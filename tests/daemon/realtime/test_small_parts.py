@@ -143,7 +143,7 @@ def test_a_request_of_a_hosted_server_is_answered_once() -> None:
     assert watch.take_request("i") is None
     assert approval_item(wanted.request, False, "no") == {
         "type": "mcp_approval_response",
-        "id": "mcpr_i",
+        "id": "re_i",
         "approval_request_id": "i",
         "approve": False,
         "reason": "no",
