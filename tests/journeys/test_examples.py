@@ -258,6 +258,14 @@ def test_sip_call_payload_is_what_the_api_accepts() -> None:
     RealtimeSessionCreateRequest.model_validate(payload, strict=True)
 
 
+@pytest.mark.parametrize("secret", ["", "whsec_"])
+def test_sip_call_takes_no_webhook_without_a_secret(secret: str) -> None:
+    body, now_s = incoming_call(), int(time.time())
+    signature = base64.b64encode(hmac.new(b"", b"wh_1.%d." % now_s + body, hashlib.sha256).digest()).decode()
+    headers = {**signed(body, now_s), "webhook-signature": f"v1,{signature}"}
+    assert not program("sip_call").is_genuine(headers, body, secret, now_s)
+
+
 @pytest.mark.parametrize(
     ("changed", "genuine"),
     [
