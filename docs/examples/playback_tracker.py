@@ -58,7 +58,7 @@ async def main(url: str = URL, api_key: str | None = None) -> float:
             if event.type == "audio":
                 speaker.play(event.item_id, event.content_index, event.audio.data)
                 stopping = stopping or asyncio.create_task(stop_after(0.5, session))
-            elif event.type == "audio_interrupted":
+            elif event.type in ("audio_interrupted", "playback_drained"):
                 speaker.waiting.clear()
                 break
     playing.cancel()

@@ -1,7 +1,7 @@
 """A phone call over SIP: verify the webhook, accept the call, talk until the caller hangs up.
 
-The webhook of the project has to lead here, for example over a tunnel to port 8000, and the phone number's
-SIP trunk to the project. Not run with a real call by us.
+The webhook of the project has to lead here, for example over a tunnel to port 8000 of this machine, and
+the number's SIP trunk to the project. Not run with a real call by us.
 
 Run: OPENAI_API_KEY=... OPENAI_WEBHOOK_SECRET=whsec_... python docs/examples/sip_call.py
 """
@@ -50,6 +50,8 @@ def is_genuine(headers: Mapping[str, str], body: bytes, secret: str, now_s: floa
         return False
     prefix, _, rest = secret.partition("whsec_")
     key = base64.b64decode(rest) if rest else prefix.encode()
+    if not key:  # anybody could sign with it
+        return False
     digest = hmac.new(key, f"{name}.{sent_s}.".encode() + body, hashlib.sha256).digest()
     expected = b"v1," + base64.b64encode(digest)
     given = headers.get("webhook-signature", "").encode().split()
@@ -134,7 +136,7 @@ async def main(
             ringing.put_nowait(call_id)
 
     handler = webhook(secret, lambda call_id: loop.call_soon_threadsafe(ring, call_id))
-    with ThreadingHTTPServer(("", port), handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             await asyncio.gather(*(operator() for _ in range(MAX_CALLS_AT_ONCE if calls is None else 1)))

@@ -1,4 +1,4 @@
-"""Every program of docs/examples runs against the simulator and finds what it should."""
+"""Every program of docs/examples finds on the simulator what it should, and the page beside them is true."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import importlib.util
 import json
+import re
 import socket
 import sys
 import threading
@@ -24,6 +25,8 @@ from typing import Any
 import pytest
 from realtime_oracle import client_event_problems, server_event_problems
 
+import daemon.realtime
+from daemon.realtime import events
 from daemon.simulator import Script, SimulatorServer, load_script
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -255,6 +258,14 @@ def test_sip_call_payload_is_what_the_api_accepts() -> None:
     RealtimeSessionCreateRequest.model_validate(payload, strict=True)
 
 
+@pytest.mark.parametrize("secret", ["", "whsec_"])
+def test_sip_call_takes_no_webhook_without_a_secret(secret: str) -> None:
+    body, now_s = incoming_call(), int(time.time())
+    signature = base64.b64encode(hmac.new(b"", b"wh_1.%d." % now_s + body, hashlib.sha256).digest()).decode()
+    headers = {**signed(body, now_s), "webhook-signature": f"v1,{signature}"}
+    assert not program("sip_call").is_genuine(headers, body, secret, now_s)
+
+
 @pytest.mark.parametrize(
     ("changed", "genuine"),
     [
@@ -278,3 +289,33 @@ def test_sip_call_judges_a_webhook_as_the_openai_package_does(changed: dict[str,
         assert not genuine
     else:
         assert genuine
+
+
+# ---- the page for those who come from the SDK --------------------------------------------------------
+
+PAGE = (ROOT / "docs/coming-from-the-agents-sdk.md").read_text(encoding="utf-8")
+
+
+def names_of_tests(*folders: str) -> set[str]:
+    sources = [path.read_text(encoding="utf-8") for name in folders for path in (ROOT / name).rglob("*.py")]
+    return {name for source in sources for name in re.findall(r"def (test_\w+)\(", source)}
+
+
+def test_page_names_every_test_of_a_difference_and_no_other() -> None:
+    named = set(re.findall(r"`(test_\w+)`", PAGE))
+    source = (ROOT / "tests/journeys/test_differences.py").read_text(encoding="utf-8")
+    assert set(re.findall(r"def (test_\w+)\(", source)) - named == set()
+    assert named - names_of_tests("tests/journeys", "tests/daemon/realtime") == set()
+
+
+def test_page_says_truly_what_is_not_here() -> None:
+    missing = re.findall(r"`(DEFAULT_\w+|get_\w+|Realtime\w+)`", PAGE.split("## What is not here")[1])
+    assert len(missing) >= 15
+    assert [name for name in missing if hasattr(daemon.realtime, name)] == []
+
+
+def test_page_lists_every_event_type() -> None:
+    own = [cls for cls in vars(events).values() if getattr(cls, "__module__", "") == events.__name__]
+    types = {cls.type for cls in own if hasattr(cls, "type")}
+    assert "audio_interrupted" in types
+    assert {kind for kind in types if f"`{kind}`" not in PAGE} == set()
