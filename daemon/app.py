@@ -19,7 +19,7 @@ from daemon.audio.playback import PlaybackRing
 from daemon.audio.voice import VoiceMeter
 from daemon.box_controls import BoxControls
 from daemon.bridge import MicTap, SpeakerTap, call_soon
-from daemon.conductor import Conductor, Sound
+from daemon.conductor import Conductor
 from daemon.config.schema import Config, Vad
 from daemon.control import ControlServer
 from daemon.events import AlarmDue, AlarmOver, Ask, Consent, Dissent, Say, Stop
@@ -31,6 +31,7 @@ from daemon.realtime.model import ADDRESS
 from daemon.realtime.protocol import ProtocolState
 from daemon.realtime.settings_types import RealtimeSessionModelSettings
 from daemon.realtime.transports.port import Transport
+from daemon.sound import Sound
 from daemon.talk import TalkSettings
 from daemon.timer_file import TimerFile
 from daemon.timers import Timer

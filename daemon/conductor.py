@@ -9,13 +9,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from daemon import events as ev
 from daemon import notices
 from daemon.alarms import Alarms
-from daemon.appliance import Appliance
+from daemon.appliance import FLOOR, Appliance
 from daemon.audio.chime import chime
 from daemon.audio.downlink import Downlink
 from daemon.audio.pcm import SAMPLE_BYTES, frames_to_ms, mix_channels, ms_to_frames, pick_channel
@@ -29,6 +28,7 @@ from daemon.realtime import model_events as rt
 from daemon.realtime.link import RealtimeLink
 from daemon.realtime.protocol import ProtocolState
 from daemon.realtime.truncation import HeardPosition
+from daemon.sound import Sound
 from daemon.talk import TalkSettings
 from daemon.transitions import Link, Turn
 from daemon.upload import TurnUpload
@@ -42,22 +42,6 @@ CHIME = "chime"
 """Takes the place of a response's id for what the box plays of its own accord."""
 
 SAY_INSTRUCTIONS = "Speak exactly the following text, word for word, and nothing else:\n\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """How sound comes and goes. Rates in Hz; `channel` is the microphone channel used, None for their mean.
-
-    `append_ms`: audio per frame on the wire. `ring_s`: the longest answer that can wait to be heard.
-    """
-
-    mic_rate_hz: int
-    mic_channels: int
-    mic_period_s: float
-    speaker_rate_hz: int
-    channel: int | None = 0
-    append_ms: int = 20
-    ring_s: float = 120.0
 
 
 class Conductor:
@@ -101,6 +85,7 @@ class Conductor:
         self._pumping = False
         self._period = b""  # the captured period being decided on
         self._refusal: str | None = None
+        self._sent_item: str | None = None  # what the server made of the turn that waits for its answer
         self._overfull: str | None = None  # the response whose end did not fit the ring
         self._timer: asyncio.TimerHandle | None = None
 
@@ -138,8 +123,25 @@ class Conductor:
         for command in self.appliance.step(event, now):
             log.debug("%s -> %s", event, command)
             _DO[type(command)](self, command)
+        if isinstance(event, ev.Stop):
+            self._unask(now)
         if self.appliance.turn is Turn.CLOSING:
             self.exchanges.released(now)
+        self._share_floor(now)
+
+    def _unask(self, now: float) -> None:
+        """An answer that the agents asked for and that has not begun is not wanted any more."""
+        if self.link.protocol.response_active:
+            self.link.protocol.interrupt((), now)
+            self.link.flush()
+
+    def _share_floor(self, now: float) -> None:
+        """While the user speaks, a tool's result must not make the model speak: it waits for the turn."""
+        taken = self.appliance.turn in FLOOR or self._upload.complete
+        if self.link.protocol.floor_taken != taken:
+            self.link.protocol.floor_taken = taken
+            self.link.protocol.tick(now)
+            self.link.flush()
 
     def _rearm(self) -> None:
         due = self.appliance.next_deadline()
@@ -280,6 +282,8 @@ class Conductor:
         self.step(ev.UserSpeechStopped())
 
     def _input_committed(self, event: rt.RealtimeModelInputCommittedEvent) -> None:
+        if self.appliance.turn is Turn.SENT:
+            self._sent_item = event.item_id
         self.step(ev.InputCommitted())
 
     # ---- commands --------------------------------------------------------------------
@@ -291,6 +295,10 @@ class Conductor:
         positions = self._fall_silent(now)
         self.link.protocol.interrupt(positions, now)
         self.link.flush()
+
+    @property
+    def in_use(self) -> bool:
+        return self.appliance.answering or self.appliance.turn not in (Turn.IDLE, Turn.LIVE)
 
     def silence(self) -> list[HeardPosition]:
         """The agents' side cuts the answer: fall silent, and say how much of each part was heard."""
@@ -307,7 +315,9 @@ class Conductor:
         return [self._position(part.tag, part.heard_frames) for part in parts]
 
     def _open_turn(self, command: ev.OpenTurn) -> None:
-        self.exchanges.begin(self._loop.time(), spoken=True)
+        now, self._sent_item = self._loop.time(), None
+        self._unask(now)
+        self.exchanges.begin(now, spoken=True)
         if self._voice:
             self._voice.reset()
         wanted = ms_to_frames(int(command.preroll_ms), self._sound.mic_rate_hz) * SAMPLE_BYTES
@@ -345,6 +355,7 @@ class Conductor:
     def _send_more(self) -> None:
         self._upload_timer = None
         self._send_audio()
+        self._share_floor(self._loop.time())
 
     def _commit_turn(self, command: ev.CommitTurn) -> None:
         self._upload.finish()
@@ -363,9 +374,13 @@ class Conductor:
 
     def _rewind_turn(self, command: ev.RewindTurn) -> None:
         self._upload.link_lost()
+        if self._sent_item is not None:  # it goes up again as audio: the replay must not ask it, too
+            self.link.protocol.history.delete(self._sent_item)
+            self._sent_item = None
 
     def _forget_turn(self, command: ev.ForgetTurn) -> None:
         self._upload.answered()
+        self._sent_item = None
 
     def _start_streaming(self, command: ev.StartStreaming) -> None:
         self._upload.stream()

@@ -82,6 +82,10 @@ class RealtimeModel(ABC):
 class Player(Protocol):
     """What plays the answer, if it knows better than the clock how much was heard."""
 
+    @property
+    def in_use(self) -> bool:
+        """Somebody speaks or is being answered: no moment to renew the session."""
+
     def silence(self) -> Sequence[HeardPosition]:
         """Fall silent at once; every part not wholly heard, the one playing first."""
 
@@ -210,7 +214,8 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             self.link.flush()
 
     async def send_event_if(self, event: inp.RealtimeModelSendEvent, predicate: Callable[[], bool]) -> bool:
-        if self._task is None or self.protocol.response_active or not predicate():
+        busy = self._task is None or self.protocol.response_active or self.protocol.floor_taken
+        if busy or not predicate():
             return False
         await self.send_event(event)
         return True
@@ -321,7 +326,8 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             last = self._playback.drained(now)
             if last is not None:
                 self._listeners.tell(rt.RealtimeModelPlaybackDrainedEvent(*last))
-            if not self._playback.heard(now) and self._renewal.due(now):
+            in_use = bool(self._playback.heard(now)) if self.player is None else self.player.in_use
+            if not in_use and self._renewal.due(now):
                 self._renewal.asked()
                 self.link.renew("the session is about to reach its age limit")
         deadlines = (self._playback.next_deadline(now), self._renewal.next_deadline(now))

@@ -49,6 +49,7 @@ class RealtimeProtocol:
         self.state = ProtocolState.DISCONNECTED
         self.counters = ProtocolCounters()
         self.session_expires_at: float | None = None  # unix seconds, if the server told
+        self.floor_taken = False  # the owner's: while the user speaks, requests wait for a later `tick`
         self._conversation = Conversation(self.counters, self._emit, self._send_truncate)
         self._updates = SessionUpdates(deepcopy(dict(session)))
         self._slot = ResponseSlot()
@@ -354,7 +355,7 @@ class RealtimeProtocol:
         self._end_turn(None, "failed", detail, out_of_band=out_of_band)
 
     def _pump(self, now: float) -> None:
-        if self.state is ProtocolState.READY and self._slot.can_send:
+        if self.state is ProtocolState.READY and self._slot.can_send and not self.floor_taken:
             request = self._slot.send_next(self._new_id("create"), now)
             self._frames.append(wire.encode_response_create(request.event_id, request.body))
 
