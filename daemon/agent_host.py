@@ -12,6 +12,7 @@ from daemon.conductor import Conductor
 from daemon.realtime import events as session_events
 from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.device import DeviceControls
+from daemon.realtime.errors import UserError
 from daemon.realtime.hosted_mcp import HostedMCPTool
 from daemon.realtime.model import OpenAIRealtimeWebSocketModel
 from daemon.realtime.session import RealtimeSession
@@ -46,11 +47,14 @@ class AgentHost:
         Raises `daemon.realtime.errors.UserError` with everything the settings have wrong.
         """
         self._conductor = conductor
+        self._agent = agent
+        # Programs take seconds to start, and may not: neither the box nor its first answer waits for them.
+        self._at_once = agent.clone(mcp_servers=[]) if agent.mcp_servers else agent
         self._model = OpenAIRealtimeWebSocketModel(open_transport=open_transport)
         self._model.player = conductor
         self.session: RealtimeSession[DeviceControls] = RealtimeSession(
             self._model,
-            agent,
+            self._at_once,
             controls,
             {"url": url, "wait_until_ready": False},
             {
@@ -61,22 +65,30 @@ class AgentHost:
             },
         )
         self._decisions: set[asyncio.Task[None]] = set()
-        self._watching: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to connect; returns at once, with the conductor's `link` set.
 
-        Raises `UserError` and what an agent's own functions raise.
+        Raises `UserError` for an agent that cannot lead.
         """
         self._model.add_listener(self._conductor.on_model_event)  # first: audio before everything else
-        await self.session.enter()
+        try:
+            await self.session.enter()
+        except UserError:
+            raise
+        except Exception as error:  # supervision point: functions of the operator
+            what = f"agent {self._agent.name!r} cannot lead: {type(error).__name__}: {error}"
+            raise UserError(what) from error
         self._conductor.link = self._model.link
         self._conductor.on_decision = self._decide
-        self._watching = asyncio.create_task(self._watch(), name="agent events")
+        self._tasks.append(asyncio.create_task(self._watch(), name="agent events"))
+        if self._at_once is not self._agent:
+            self._tasks.append(asyncio.create_task(self._add_mcp_tools(), name="MCP tools"))
 
     async def stop(self) -> None:
         await self.session.close()
-        tasks = [*self._decisions, *([self._watching] if self._watching else [])]
+        tasks = [*self._decisions, *self._tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -84,6 +96,17 @@ class AgentHost:
     async def wait_closed(self) -> None:
         """Raises the error of ours that ended the connection for good."""
         await self._model.wait_closed()
+
+    async def _add_mcp_tools(self) -> None:
+        """The first agent once more, with what its MCP servers offer, unless another one leads by then."""
+        try:
+            for server in self._agent.mcp_servers:
+                await server.list_tools()  # outside the session's time limit: this is what starts them
+            if self.session.current_agent is self._at_once:
+                await self.session.update_agent(self._agent)
+        except Exception as error:  # supervision point: programs of the operator
+            log.exception("the MCP servers of %s are left out", self._agent.name)
+            self._conductor.note_error(f"agents: {self._agent.name} goes on without MCP servers: {error}")
 
     async def _watch(self) -> None:
         async for event in self.session:

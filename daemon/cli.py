@@ -116,6 +116,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from daemon.config.files import ConfigError
     from daemon.control import ControlError
+    from daemon.realtime.errors import UserError
     from daemon.run import run_daemon
     from hw.errors import DeviceError
 
@@ -123,6 +124,9 @@ def _run(arguments: argparse.Namespace) -> int:
         run_daemon(arguments.config or [DEFAULT_CONFIG], verbose=arguments.verbose)
     except ConfigError as error:
         print(error, file=sys.stderr)
+        return CONFIGURATION
+    except UserError as error:  # of an agent, or of a tool of the operator's
+        print(f"run: {error}", file=sys.stderr)
         return CONFIGURATION
     except (ControlError, DeviceError, ImportError) as error:  # of an extra: it says which
         return _fail(f"run: {error}")

@@ -110,3 +110,28 @@ def test_config_check_wants_the_agent_that_begins(tmp_path: Path, capsys: pytest
     (tmp_path / "agents" / "asistant.toml").write_text('name = "A"\n')
     assert main(["config", "check", "--config", str(tmp_path)]) == 1
     assert "did you mean 'asistant'?" in capsys.readouterr().err
+
+
+def test_run_with_a_tool_that_cannot_be_judged_says_which_agent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tools").mkdir(mode=0o755)
+    (tmp_path / "agents").mkdir()
+    tool = "from daemon.realtime import function_tool\n\n@function_tool(is_enabled=lambda c, a: 1 // 0)\n"
+    tool += "def tide() -> str:\n    'High tide.'\n    return 'at nine'\n"
+    (tmp_path / "tools" / "tide.py").write_text(tool)
+    (tmp_path / "agents" / "assistant.toml").write_text('instructions = "Hi."\ntools = ["tide"]\n')
+    silence = tmp_path / "silence.wav"
+    with wave.open(str(silence), "wb") as wav:
+        wav.setparams((1, 2, 16_000, 0, "NONE", ""))
+        wav.writeframes(bytes(3200))
+    (tmp_path / "harkd.toml").write_text(
+        f'audio.capture = {{driver = "wavfile", file = "{silence}"}}\n'
+        f'audio.playback = {{driver = "wavfile", file = "{tmp_path / "heard.wav"}"}}\n'
+        f'button.driver = "none"\nvad.driver = "none"\ncontrol.socket = "{tmp_path / "sock"}"\n'
+    )
+    assert main(["run", "--config", str(tmp_path)]) == 78
+    said = capsys.readouterr().err
+    assert "run: agent" in said
+    assert "cannot lead: ZeroDivisionError" in said
+    assert "Traceback" not in said

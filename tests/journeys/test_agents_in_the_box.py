@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from box import RATE_HZ, Box
@@ -15,8 +16,10 @@ from daemon.realtime import (
     OutputGuardrail,
     RealtimeAgent,
     RunContextWrapper,
+    UserError,
     function_tool,
 )
+from daemon.realtime.mcp_tools import MCPToolSpec
 
 FADE_FRAMES = 5 * RATE_HZ // 1000
 LOUD = b"\x01\x40"
@@ -171,3 +174,61 @@ async def test_tool_that_raises_costs_nothing_but_its_result() -> None:
         await box.live(120)
         assert box.app.conductor.appliance.phase is Phase.IDLE
         assert len(box.servers) == 1
+
+
+class SlowServer:
+    """An MCP server that takes longer to start than anybody would wait for a box."""
+
+    name = "slow"
+
+    def __init__(self, tool: str) -> None:
+        self._tool = MCPToolSpec(tool, "", {"type": "object", "properties": {}})
+        self._started = False
+
+    async def list_tools(self) -> Sequence[MCPToolSpec]:
+        await asyncio.sleep(0 if self._started else 18)
+        self._started = True
+        return [self._tool]
+
+    async def call_tool(self, tool_name: str, arguments: Mapping[str, Any]) -> Any:
+        return "fine"
+
+
+@virtual
+async def test_mcp_servers_that_start_slowly_hold_up_nothing_and_are_offered_later() -> None:
+    async with Box(agent=RealtimeAgent(name="Box", tools=[tide], mcp_servers=[SlowServer("ping")])) as box:
+        assert box.microphone.running  # a box waiting for them would not have come so far
+        await box.ask_aloud()
+        box.server.answer("r1", "i1", LOUD * RATE_HZ)
+        await box.live(1900)
+        offered = [update["session"].get("tools") for update in box.server.of("session.update")]
+        assert [[tool["name"] for tool in tools] for tools in offered] == [["tide"], ["tide", "ping"]]
+        call(box, "r2", "ping", "{}")
+        await box.live(5)
+        assert outputs(box) == ["fine"]
+
+
+@virtual
+async def test_mcp_tool_with_a_name_that_is_taken_costs_the_servers_only() -> None:
+    async with Box(agent=RealtimeAgent(name="Box", tools=[tide], mcp_servers=[SlowServer("tide")])) as box:
+        await box.live(1900)
+        assert len(box.server.of("session.update")) == 1
+        [error] = box.app.status()["last_errors"]
+        assert "Box goes on without MCP servers" in error
+        assert "tide" in error
+
+
+@virtual
+async def test_agent_that_cannot_lead_ends_the_start_with_nothing_left_behind() -> None:
+    def broken(context: RunContextWrapper[Any], agent: RealtimeAgent[Any]) -> str:
+        raise ValueError("no words")
+
+    box = Box(agent=RealtimeAgent(name="Box", instructions=broken))
+    told = ""
+    try:
+        await box.app.run(asyncio.Event())
+    except UserError as error:
+        told = str(error)
+    assert told == "agent 'Box' cannot lead: ValueError: no words"
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert not box.microphone.running
