@@ -123,9 +123,15 @@ class AgentHost:
                 case session_events.RealtimeError(error) if isinstance(error, Exception):
                     self._conductor.note_error(f"agents: {error}")
 
+    async def _reject_quietly(self, decision: ev.Reject) -> None:
+        if not await self.session.cancel_tool_call(decision.call_id):  # a hosted server's call is not ours
+            await self.session.reject_tool_call(decision.call_id, rejection_message=decision.reason)
+
     def _decide(self, decision: ev.Approve | ev.Reject) -> None:
         if isinstance(decision, ev.Approve):
             work = self.session.approve_tool_call(decision.call_id)
+        elif not decision.respond:
+            work = self._reject_quietly(decision)
         else:
             work = self.session.reject_tool_call(decision.call_id, rejection_message=decision.reason)
         task = asyncio.create_task(work, name="tool decision")

@@ -176,7 +176,7 @@ class Appliance:
         if self.alarm is Alarm.RINGING:
             self._dismiss_alarm(now)
         for call in self.waiting_calls.take_all():
-            self._do(ev.Reject(call.call_id, "A person stopped the box."))
+            self._do(ev.Reject(call.call_id, "A person stopped the box.", respond=False))
 
     def _ask(self, event: ev.Ask, now: float) -> None:
         if self._may_send_text():

@@ -282,10 +282,11 @@ class Approve:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """The tool call must not be made; `reason` is a sentence for the model."""
+    """The tool call must not be made; `reason` is a sentence for the model, which answers if `respond`."""
 
     call_id: str
     reason: str
+    respond: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -576,7 +576,7 @@ def test_commands_approve_and_reject_from_afar() -> None:
 
 def test_stop_rejects_every_call_after_it_has_silenced_the_box() -> None:
     box = wanted(answering(), "c1", "c2")
-    rejected = [ev.Reject(call_id, "A person stopped the box.") for call_id in ("c1", "c2")]
+    rejected = [ev.Reject(call_id, "A person stopped the box.", respond=False) for call_id in ("c1", "c2")]
     play(box, [(2.0, ev.Stop(), [ev.Interrupt(), *rejected]), (2.1, ev.Stop(), [])])
 
 

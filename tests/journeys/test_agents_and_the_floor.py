@@ -199,3 +199,19 @@ async def test_session_is_not_renewed_while_the_loudspeaker_still_plays() -> Non
         assert len(box.servers) == 1
         await box.live(800)
         assert len(box.servers) == 2
+
+
+@virtual
+async def test_stop_refuses_a_call_that_waits_without_a_word() -> None:
+    @function_tool(needs_approval=True)
+    async def look_up() -> str:
+        """Look something up."""
+        return "found"
+
+    async with Box(agent=RealtimeAgent(name="Clerk", tools=[look_up])) as box:
+        await ask_for_the_tool(box)
+        before = requests(box)
+        assert box.app.stop_speaking() is None
+        await box.live(5)
+        assert (outputs(box), requests(box)) == (["The call was cancelled."], before)
+        assert box.app.status()["waiting_calls"] == []

@@ -245,7 +245,7 @@ async def test_status_lists_timers_by_name() -> None:
         ({"command": "press"}, ev.Approve("c1")),
         ({"command": "approve"}, ev.Approve("c1")),
         ({"command": "reject"}, ev.Reject("c1", "A person rejected the call.")),
-        ({"command": "stop"}, ev.Reject("c1", "A person stopped the box.")),
+        ({"command": "stop"}, ev.Reject("c1", "A person stopped the box.", respond=False)),
     ],
 )
 def test_decision_reaches_whoever_asked(request_: dict[str, Any], decision: ev.Event) -> None:
