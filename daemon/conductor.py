@@ -300,6 +300,9 @@ class Conductor:
     def in_use(self) -> bool:
         return self.appliance.answering or self.appliance.turn not in (Turn.IDLE, Turn.LIVE)
 
+    def speaks(self, response_id: str) -> bool:
+        return any(part.tag.response_id == response_id for part in self._speaker.so_far())
+
     def silence(self) -> list[HeardPosition]:
         """The agents' side cuts the answer: fall silent, and say how much of each part was heard."""
         positions = self._fall_silent(self._loop.time())

@@ -86,6 +86,9 @@ class Player(Protocol):
     def in_use(self) -> bool:
         """Somebody speaks or is being answered: no moment to renew the session."""
 
+    def speaks(self, response_id: str) -> bool:
+        """Some of this response has not been heard yet."""
+
     def silence(self) -> Sequence[HeardPosition]:
         """Fall silent at once; every part not wholly heard, the one playing first."""
 
@@ -248,7 +251,13 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
                     self._renewal.audio_sent(committed=not event_dict["type"].endswith("append"))
 
     def _speaks(self, response_id: str, now: float) -> bool:
-        return self.protocol.active_response_id == response_id or self._playback.speaks(response_id, now)
+        if self.protocol.active_response_id == response_id:
+            return True
+        return (
+            self._playback.speaks(response_id, now)
+            if self.player is None
+            else self.player.speaks(response_id)
+        )
 
     # ---- the link --------------------------------------------------------------------------------
 

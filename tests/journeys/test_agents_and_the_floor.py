@@ -215,3 +215,21 @@ async def test_stop_refuses_a_call_that_waits_without_a_word() -> None:
         await box.live(5)
         assert (outputs(box), requests(box)) == (["The call was cancelled."], before)
         assert box.app.status()["waiting_calls"] == []
+
+
+@virtual
+async def test_guardrail_that_trips_late_silences_what_the_loudspeaker_has_left() -> None:
+    guarded = RealtimeAgent(name="Shop", output_guardrails=[OutputGuardrail(trips_late, name="late")])
+    async with Box(agent=guarded) as box:
+        await box.ask_aloud()
+        box.server.created("r1")
+        words = {"response_id": "r1", "item_id": "i1", "output_index": 0, "content_index": 0}
+        box.server.say("response.output_audio_transcript.delta", **words, delta="word " * 40)
+        box.server.delta("r1", "i1", LOUD * (RATE_HZ // 2))
+        box.server.audio_done("r1", "i1")
+        box.server.done("r1")
+        await asyncio.sleep(0.8)  # by the clock it has been heard, but the loudspeaker came to nothing
+        await box.live(60)
+        [truncate] = box.server.of("conversation.item.truncate")
+        assert truncate["audio_end_ms"] < 300
+        assert len(box.speaker.played.strip(b"\0")) < RATE_HZ * 2 * 0.3
