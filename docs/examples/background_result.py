@@ -1,4 +1,4 @@
-"""A tool that only begins something. Nothing is said about its result; what came of it is told when it is there.
+"""A tool that only begins something; what came of it is told when it is there.
 
 Run: OPENAI_API_KEY=... python docs/examples/background_result.py (README.md here: without a key)
 """

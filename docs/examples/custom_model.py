@@ -1,4 +1,4 @@
-"""Another model behind the same session: a parrot that needs no server. Use it for tests, or to bring a service.
+"""Another model behind the same session: a parrot that needs no server.
 
 Run: python docs/examples/custom_model.py
 """
@@ -23,6 +23,7 @@ from daemon.realtime import (
     RealtimeModelTurnStartedEvent,
     RealtimeRunner,
 )
+from daemon.realtime.wire import read_item
 
 
 class Parrot(RealtimeModel):
@@ -45,12 +46,14 @@ class Parrot(RealtimeModel):
     async def send_event(self, event: RealtimeModelSendEvent) -> None:
         if isinstance(event, RealtimeModelSendUserInput):
             self._answers += 1
-            self._answer(f"You said: {event.user_input}", f"response_{self._answers}", f"item_{self._answers}")
+            text = f"You said: {event.user_input}"
+            self._answer(text, f"response_{self._answers}", f"item_{self._answers}")
 
     def _answer(self, text: str, response_id: str, item_id: str) -> None:
         self._tell(RealtimeModelTurnStartedEvent(response_id))
         content = [{"type": "output_audio", "transcript": text}]
-        self.history.put({"id": item_id, "type": "message", "role": "assistant", "content": content})
+        item = {"id": item_id, "type": "message", "role": "assistant", "content": content}
+        self.history.put(read_item(item))
         self._tell(RealtimeModelItemUpdatedEvent(item_id, True))
         self._tell(RealtimeModelTranscriptDeltaEvent(item_id, text, response_id))
         self._tell(RealtimeModelTurnEndedEvent(response_id, "completed", "", {}))

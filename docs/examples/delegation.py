@@ -1,7 +1,7 @@
 """A tool that gives the conversation so far to somebody who thinks longer, and has the answer spoken.
 
-`decide` stands for a text model or a person: replace its body with a call of your own. It may take its time, it
-runs beside the audio.
+`decide` stands for a text model or a person: replace its body with a call of your own. It may take its
+time, it runs beside the audio.
 
 Run: OPENAI_API_KEY=... python docs/examples/delegation.py (README.md here: without a key)
 """

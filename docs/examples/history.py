@@ -21,7 +21,7 @@ def without_answers(items: list[RealtimeItem]) -> list[RealtimeItem]:
 
 
 async def until_there_are(count: int, session: RealtimeSession[Any]) -> list[str]:
-    """The roles, once the server has confirmed so many items."""
+    """The roles, once the server has confirmed that there are so many messages."""
     async for event in session:
         if event.type in ("history_added", "history_updated") and len(session.history) == count:
             break
@@ -39,10 +39,11 @@ async def main(url: str = URL, api_key: str | None = None) -> list[Any]:
         saved = json.dumps([item.model_dump() for item in session.history])
 
     async with await runner.run(model_config=model_config) as session:
-        await session.update_history([item_from_dict(item) for item in json.loads(saved)])
-        loaded = await until_there_are(2, session)
+        items = [item_from_dict(item) for item in json.loads(saved)]
+        await session.update_history(items)
+        loaded = await until_there_are(len(items), session)
         await session.update_history(without_answers)
-        return [loaded, await until_there_are(1, session)]
+        return [loaded, await until_there_are(len(without_answers(items)), session)]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Tools of a remote MCP server: the API calls them, this side declares them and gives consent.
 
-Run: OPENAI_API_KEY=... python docs/examples/hosted_mcp.py (README.md here: without a key; the simulator has no MCP,
-so that there the declaration goes out and nothing is ever called)
+Run: OPENAI_API_KEY=... python docs/examples/hosted_mcp.py (README.md here: without a key)
+
+The simulator has no MCP: there the declaration goes out and nothing is ever called.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def no_passwords(
 
 AGENT = RealtimeAgent(
     name="Host",
-    instructions="The word of the day is 'password'. If you are told of a guardrail, say that you may not tell.",
+    instructions="The word of the day is 'password'. Told of a guardrail, say that you may not tell.",
     output_guardrails=[no_passwords],
 )
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
+from typing import Any
 
-from daemon.realtime import RealtimeAgent, RealtimePlaybackTracker, RealtimeRunner
+from daemon.realtime import RealtimeAgent, RealtimePlaybackTracker, RealtimeRunner, RealtimeSession
 
 URL = "wss://api.openai.com/v1/realtime?model=gpt-realtime"
 PERIOD_S = 0.02
@@ -37,6 +38,12 @@ class Speaker:
                 self.played_ms += len(data) / 48
 
 
+async def stop_after(seconds: float, session: RealtimeSession[Any]) -> None:
+    """Like a button that is pressed."""
+    await asyncio.sleep(seconds)
+    await session.interrupt()
+
+
 async def main(url: str = URL, api_key: str | None = None) -> float:
     """Let the answer play for a moment, stop it, and return how many ms were played."""
     tracker = RealtimePlaybackTracker()
@@ -44,16 +51,14 @@ async def main(url: str = URL, api_key: str | None = None) -> float:
     playing = asyncio.create_task(speaker.run())
     runner = RealtimeRunner(RealtimeAgent(name="Host", instructions="Tell a long story."))
     model_config = {"url": url, "api_key": api_key, "playback_tracker": tracker}
+    stopping: asyncio.Task[None] | None = None
     async with await runner.run(model_config=model_config) as session:
         await session.send_message("Tell me a story.")
-        stop: asyncio.TimerHandle | None = None
         async for event in session:
             if event.type == "audio":
                 speaker.play(event.item_id, event.content_index, event.audio.data)
-                if stop is None:
-                    loop = asyncio.get_running_loop()
-                    stop = loop.call_later(0.5, lambda: asyncio.ensure_future(session.interrupt()))
-            elif event.type == "audio_interrupted":
+                stopping = stopping or asyncio.create_task(stop_after(0.5, session))
+            elif event.type in ("audio_interrupted", "playback_drained"):
                 speaker.waiting.clear()
                 break
     playing.cancel()

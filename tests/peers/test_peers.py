@@ -27,7 +27,7 @@ pytestmark = pytest.mark.peers
 def converse(peer: str, scenario: str, *answers: Answer) -> tuple[Any, SimulatorServer]:
     """Run one scenario against a fresh simulator; every event both ways must be as the types declare."""
     if not PYTHON.exists():
-        pytest.fail(f"{PYTHON} is missing: run `make setup`")
+        pytest.fail(f"{PYTHON} is missing: run `make test`")
 
     async def run() -> tuple[bytes, bytes, SimulatorServer]:
         async with SimulatorServer(script=Script(answers=answers)) as server:
