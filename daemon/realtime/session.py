@@ -376,7 +376,7 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
         """The model's listener. The raw event comes first, then what it means."""
         self.emit(ev.RealtimeRawModelEvent(event, self._info))
         try:
-            plain = plain_event(event, self._info)
+            plain = plain_event(event, self._info, written=self.leading.written)
             if plain is not None:
                 self._audio_heard |= isinstance(event, rt.RealtimeModelAudioEvent)
                 self.emit(plain)

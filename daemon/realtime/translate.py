@@ -9,8 +9,15 @@ from daemon.realtime import events as ev
 from daemon.realtime import model_events as rt
 
 
-def plain_event(event: rt.RealtimeModelEvent, info: ev.RealtimeEventInfo) -> ev.RealtimeSessionEvent | None:
-    """The session event for a model event that needs no more than its own fields; None for all others."""
+def plain_event(
+    event: rt.RealtimeModelEvent, info: ev.RealtimeEventInfo, *, written: bool = False
+) -> ev.RealtimeSessionEvent | None:
+    """The session event for a model event that needs no more than its own fields; None for all others.
+
+    `written`: answers are text, so one that is cut off without any part of it heard interrupts no audio.
+    """
+    if written and isinstance(event, rt.RealtimeModelAudioInterruptedEvent) and event.item_id is None:
+        return None
     make = _PLAIN.get(type(event))
     return None if make is None else make(event, info)
 

@@ -204,6 +204,7 @@ class WebSocketTransport:
         return await _ConnectOnce(
             self._url,
             additional_headers=headers,
+            user_agent_header="harkd",  # unless `headers` names another
             proxy=self._proxy,
             # base64 audio hardly shrinks, and deflating costs a small board more than the bytes do
             compression=None,
