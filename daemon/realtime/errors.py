@@ -25,7 +25,7 @@ class ToolTimeoutError(Exception):
 
 
 class ToolInputGuardrailTripwireTriggered(Exception):
-    """A guardrail refused a tool's arguments by `raise_exception`: reported, nothing goes to the model."""
+    """A guardrail refused a tool's arguments by `raise_exception`; the model learns only that it failed."""
 
     def __init__(self, guardrail_name: str, output_info: Any = None) -> None:
         self.guardrail_name = guardrail_name
@@ -34,7 +34,7 @@ class ToolInputGuardrailTripwireTriggered(Exception):
 
 
 class ToolOutputGuardrailTripwireTriggered(Exception):
-    """A guardrail refused a tool's result by `raise_exception`: reported, nothing goes to the model."""
+    """A guardrail refused a tool's result by `raise_exception`; the model learns only that it failed."""
 
     def __init__(self, guardrail_name: str, output_info: Any = None) -> None:
         self.guardrail_name = guardrail_name

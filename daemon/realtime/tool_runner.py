@@ -44,6 +44,9 @@ MAX_CALLS_AT_ONCE = 32
 CLOSE_GRACE_S = 1.0
 """How long `close` waits for cancelled calls; one that will not end is left to itself."""
 
+FAILED = "The tool failed."
+"""What the model is told where only the application may know more: without it, it would wait for ever."""
+
 TOO_MANY = "Too many tools are running, try again later."
 CANCELLED = "The call was cancelled."
 
@@ -167,6 +170,7 @@ class ToolRunner:
         except Exception as error:  # supervision point: a tool, a guardrail or a callback failed
             log.exception("call %s of tool %s failed", call.event.call_id, call.event.name)
             self._host.report(error)
+            await self._answer(call, FAILED, respond=True)
 
     async def _carry_out(self, call: _Call) -> None:
         entry = call.tools.find(call.event.name)
