@@ -24,6 +24,7 @@ from daemon.realtime.session_updates import (
     expiry_of,
     server_answers,
 )
+from daemon.realtime.tool_outputs import UnspokenOutputs
 from daemon.realtime.truncation import Cut, HeardPosition, PartKey
 
 
@@ -57,6 +58,7 @@ class RealtimeProtocol:
         self._held = HeldBack()
         self._replay = replay
         self._raw_events = raw_events
+        self._outputs = UnspokenOutputs()
         self._connected_at: float | None = None
         self._server_answers = False  # every committed turn, without being asked
         self._commit_id: str | None = None  # the commit that the next bare request answers
@@ -94,10 +96,14 @@ class RealtimeProtocol:
         if self._commit_id is not None:  # the audio it committed is gone, there is nothing to answer
             self._commit_id, self._commit_gated = None, True
         self._conversation.connection_lost()
+        for call_id, output, respond, is_known in self._outputs.take(self.history):
+            if not is_known:
+                self.send_tool_output(call_id, output, now, respond)
+            elif respond:
+                self._request(CreateRequest(), now)
 
     def receive(self, frame: str | bytes, now: float) -> None:
-        """One frame from the server, whatever it is. Frames that arrive after `connection_lost` are counted
-        only."""
+        """One frame from the server, whatever it is; after `connection_lost` they are only counted."""
         if self.state is ProtocolState.DISCONNECTED:
             self.counters.frames_after_loss += 1
             return
@@ -188,11 +194,10 @@ class RealtimeProtocol:
     def commit_audio(self) -> None:
         """What was appended is a user turn; `request_response` asks for the answer. Without a ready session
         nothing was appended, so nothing is committed and the request that follows ends at once."""
-        if self.state is not ProtocolState.READY:
+        self._commit_gated = self.state is not ProtocolState.READY
+        if self._commit_gated:
             self.counters.gated_commits += 1
-            self._commit_gated = True
             return
-        self._commit_gated = False
         self._commit_id = self._new_id("commit")
         self._frames.append(wire.encode_commit(self._commit_id))
 
@@ -250,6 +255,7 @@ class RealtimeProtocol:
 
     def send_tool_output(self, call_id: str, output: str, now: float, respond: bool = True) -> None:
         """The result of a tool call; `respond` lets the model speak about it."""
+        self._outputs.sent(call_id, output, respond)
         self._send_item(wire.encode_tool_output(self._new_id("item"), call_id, output))
         if respond:
             self._request(CreateRequest(), now)
@@ -282,6 +288,7 @@ class RealtimeProtocol:
         interrupt.
         """
         halt = self._slot.halt(now)
+        self._outputs.interrupted()
         speaking = self._conversation.audio.speaking_responses()
         if halt.cancel:
             self._send_cancel(halt.response_id)
@@ -387,6 +394,7 @@ class RealtimeProtocol:
 
     def _begin_turn(self, response_id: str, now: float) -> None:
         self._conversation.audio.begin(response_id)
+        self._outputs.response_begun(everything=not self._slot.pending)
         if self._slot.created(response_id, now):
             self._conversation.audio.stale.add(response_id)
             self._send_cancel(response_id)
@@ -442,11 +450,9 @@ class RealtimeProtocol:
 
     def _commit_empty(self, error: ev.ServerError) -> None:
         self.counters.empty_commits += 1
-        if error.event_id is None:
-            return
         if error.event_id == self._commit_id:
             self._commit_id = None
-        if self._slot.commit_was_empty(error.event_id):
+        if error.event_id is not None and self._slot.commit_was_empty(error.event_id):
             self._end_turn(None, "cancelled", error.message)
 
     def _other_error(self, error: ev.ServerError) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+import pytest
 from box import RATE_HZ, Box
 from virtual_loop import run_virtual
 
@@ -232,3 +233,38 @@ async def test_agent_that_cannot_lead_ends_the_start_with_nothing_left_behind() 
     assert told == "agent 'Box' cannot lead: ValueError: no words"
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert not box.microphone.running
+
+
+async def called_and_lost(box: Box, echoed: bool) -> None:
+    """A tool has answered; the connection breaks before the model could speak about it."""
+    await box.ask_aloud()
+    call(box, "r1", "tide", '{"harbour": "Bremen"}')
+    item = {"id": "item_c1", "type": "function_call", "status": "completed", "name": "tide"}
+    item |= {"call_id": "c1", "arguments": '{"harbour": "Bremen"}'}
+    box.server.say("conversation.item.done", previous_item_id=None, item=item)
+    await box.live(3)
+    if echoed:
+        result = {"id": "out", "type": "function_call_output", "call_id": "c1"}
+        output = {**result, "output": "high at nine in Bremen"}
+        box.server.say("conversation.item.done", previous_item_id="item_c1", item=output)
+    await box.live(1)
+    box.server.lose()
+    await box.live(300)
+
+
+@pytest.mark.parametrize("echoed", [True, False])
+def test_tool_result_outlives_the_connection_and_is_spoken_on_the_next(echoed: bool) -> None:
+    async def main() -> None:
+        async with Box(agent=RealtimeAgent(name="Pilot", tools=[tide])) as box:
+            await called_and_lost(box, echoed)
+            assert len(box.servers) == 2
+            assert outputs(box) == ["high at nine in Bremen"]
+            assert len(box.server.of("response.create")) == 1
+            box.server.answer("r2", "i2", LOUD * RATE_HZ)
+            await box.live(120)
+            assert len(box.speaker.played.strip(b"\0")) == RATE_HZ * 2
+            box.server.lose()
+            await box.live(300)
+            assert box.server.of("response.create") == []
+
+    run_virtual(main())
