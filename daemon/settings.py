@@ -31,7 +31,7 @@ def model_settings(session: Session, talk: Talk) -> RealtimeSessionModelSettings
     detection: RealtimeTurnDetectionConfig = {
         "type": session.turn_detection,
         "create_response": True,
-        "interrupt_response": talk.barge_in == "server_vad",
+        "interrupt_response": False,  # we interrupt: only this side knows what was heard
     }
     transcription: RealtimeInputAudioTranscriptionConfig = {"model": session.transcription_model}
     if session.transcription_language:

@@ -35,13 +35,13 @@ def test_push_to_talk_switches_the_servers_voice_detection_off() -> None:
     assert audio_input(Session(), Talk())["turn_detection"] is None
 
 
-@pytest.mark.parametrize(("barge_in", "interrupts"), [("button", False), ("server_vad", True)])
-def test_hands_free_leaves_turns_to_the_server(barge_in: str, interrupts: bool) -> None:
+@pytest.mark.parametrize("barge_in", ["button", "server_vad"])
+def test_hands_free_leaves_turns_to_the_server_and_interruptions_to_us(barge_in: str) -> None:
     talk = Talk(mode="hands_free", barge_in=barge_in)
     assert audio_input(Session(), talk)["turn_detection"] == {
         "type": "server_vad",
         "create_response": True,
-        "interrupt_response": interrupts,
+        "interrupt_response": False,
     }
 
 
