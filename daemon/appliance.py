@@ -227,9 +227,6 @@ class Appliance:
         if not self.waiting_calls.add(event.call_id, event.tool, now + self.settings.approve_s):
             self._do(ev.Reject(event.call_id, "Too many calls are waiting for a person."))
 
-    def _approval_settled(self, event: ev.ApprovalSettled, now: float) -> None:
-        self.waiting_calls.discard(event.call_id)
-
     def _consent(self, event: ev.Consent, now: float) -> None:
         if call := self._first_waiting_call():
             self._do(ev.Approve(call.call_id))
@@ -470,7 +467,6 @@ _HANDLERS: dict[type, Callable[[Appliance, Any, float], None]] = {
     ev.Mute: Appliance._mute,
     ev.Unmute: Appliance._unmute,
     ev.ApprovalWanted: Appliance._approval_wanted,
-    ev.ApprovalSettled: Appliance._approval_settled,
     ev.Consent: Appliance._consent,
     ev.Dissent: Appliance._dissent,
     ev.AlarmDue: Appliance._alarm_due,

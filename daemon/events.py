@@ -74,13 +74,6 @@ class ApprovalWanted:
 
 
 @dataclass(frozen=True, slots=True)
-class ApprovalSettled:
-    """The call no longer waits: somebody else decided, or its conversation is gone."""
-
-    call_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Consent:
     """`harkd approve`: the call that has waited longest may be made."""
 
@@ -186,7 +179,6 @@ Event = (
     | Mute
     | Unmute
     | ApprovalWanted
-    | ApprovalSettled
     | Consent
     | Dissent
     | AlarmDue

@@ -36,9 +36,6 @@ class WaitingCalls:
         self._calls.setdefault(call_id, WaitingCall(call_id, tool, deadline))
         return True
 
-    def discard(self, call_id: str) -> None:
-        self._calls.pop(call_id, None)
-
     def take_first(self) -> WaitingCall | None:
         return self._calls.pop(next(iter(self._calls))) if self._calls else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice
 
-from daemon.audio.pcm import SAMPLE_BYTES, frames_to_ms, ms_to_frames
+from daemon.audio.pcm import SAMPLE_BYTES, ms_to_frames
 from daemon.audio.rechunk import Rechunker
 from daemon.audio.resample import Resampler
 
@@ -41,11 +41,6 @@ class Uplink:
         self._gone_sent_frames = 0  # sent, then too old to keep
         self._open = False
         self._retaining = False
-
-    @property
-    def turn_ms(self) -> int:
-        """The turn's audio so far, floored; until `finish` short by what the resampler holds back."""
-        return frames_to_ms(self.turn_frames, self.session_rate_hz)
 
     @property
     def unsent_bytes(self) -> int:

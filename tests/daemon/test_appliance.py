@@ -604,12 +604,6 @@ def test_answer_and_approval_overdue_at_once_silence_the_box_first() -> None:
     assert reject == ev.Reject("c1", "Nobody approved the call in time.")
 
 
-def test_call_settled_elsewhere_is_forgotten() -> None:
-    box = wanted(ready(), "c1")
-    play(box, [(2.0, ev.ApprovalSettled("c1"), []), (2.1, ev.ApprovalSettled("c1"), [])])
-    play(box, [(3.0, ev.Pressed(), [ev.OpenTurn(300.0)])])
-
-
 def test_call_wanted_twice_keeps_its_time() -> None:
     box = wanted(ready(), "c1")
     wanted(box, "c1", at=9.0)

@@ -124,11 +124,6 @@ class Box(RuleBasedStateMachine):
         self.waiting.add(call_id)
         self.tell(ev.ApprovalWanted(call_id, "unlock_door"))
 
-    @rule()
-    def approval_settled(self) -> None:
-        self.waiting.discard(f"c{self.calls}")
-        self.tell(ev.ApprovalSettled(f"c{self.calls}"))
-
     @rule(yes=st.booleans())
     def decide(self, yes: bool) -> None:
         calls = len(self.waiting)
