@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-import daemon.realtime as realtime
 from daemon.realtime import RealtimeAgent, RealtimeModelListener, RealtimeRunner, model
 from daemon.simulator import SimulatorServer, load_script
 
@@ -72,7 +71,3 @@ def test_blocks_of_the_guide_run(guide: Path, tmp_path: Path, monkeypatch: pytes
                 await run_block(compile(block, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
 
     asyncio.run(main())
-
-
-def test_names_of_the_sdk_are_here() -> None:
-    assert realtime.RealtimeRunner is RealtimeRunner
