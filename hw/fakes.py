@@ -34,6 +34,10 @@ class FakeMicrophone:
         return self._deliver is not None and not self._lost
 
     @property
+    def holds_device(self) -> bool:
+        return self._deliver is not None
+
+    @property
     def overflows(self) -> int:
         return self._overflows
 
@@ -103,6 +107,10 @@ class FakeSpeaker:
     @property
     def running(self) -> bool:
         return self._pull is not None and not self._lost
+
+    @property
+    def holds_device(self) -> bool:
+        return self._pull is not None
 
     @property
     def underflows(self) -> int:

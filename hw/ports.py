@@ -7,7 +7,7 @@ a *period* is what a device hands over at once. Every driver of a port passes th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,7 +50,18 @@ class Microphone(Protocol):
     """Delivers captured periods, gapless and in order, from `start` until `stop` returns."""
 
     @property
-    def format(self) -> AudioFormat: ...
+    def format(self) -> AudioFormat:
+        """What is delivered: settled by `start`; before the first, the driver's best guess.
+
+        A device that comes back as another one may talk differently: read it again after every `start`.
+        """
+
+    @property
+    def holds_device(self) -> bool:
+        """True from a `start` that succeeded until `stop` returns, whether anything is delivered or not.
+
+        Asked of what holds the device, not remembered: it is the box's proof that it cannot listen.
+        """
 
     @property
     def running(self) -> bool:
@@ -68,10 +79,18 @@ class Microphone(Protocol):
 
 
 class Speaker(Protocol):
-    """Pulls one period at a time and makes it sound."""
+    """Pulls one period at a time and makes it sound.
+
+    `pull` gives mono: a driver with more `channels` plays the same on all of them.
+    """
 
     @property
-    def format(self) -> AudioFormat: ...
+    def format(self) -> AudioFormat:
+        """How the device talks: settled by `start`; before the first, the driver's best guess."""
+
+    @property
+    def holds_device(self) -> bool:
+        """True from a `start` that succeeded until `stop` returns."""
 
     @property
     def running(self) -> bool:
@@ -124,3 +143,71 @@ class VoiceDetector(Protocol):
 
     def is_speech(self, window: bytes) -> bool:
         """Raises `ValueError` unless `window` is `window_frames` of mono PCM."""
+
+
+class WakeWordDetector(Protocol):
+    """Listens for the box's name."""
+
+    @property
+    def rate_hz(self) -> int: ...
+
+    @property
+    def window_frames(self) -> int:
+        """Exactly how many frames `hears` takes."""
+
+    def hears(self, window: bytes) -> bool:
+        """True once per utterance, with the window in which the word is complete.
+
+        Raises `ValueError` unless `window` is `window_frames` of mono PCM.
+        """
+
+    def reset(self) -> None:
+        """Forget what was heard: there is a gap before the next window."""
+
+
+class VoiceProcessor(Protocol):
+    """Makes a microphone's sound fit to be understood: echo cancelled, noise suppressed, level evened out.
+
+    Every `near` is preceded by one `far`, silence included, so that both go on in step. Used by one thread.
+    """
+
+    @property
+    def rate_hz(self) -> int: ...
+
+    @property
+    def window_frames(self) -> int:
+        """Exactly how many frames `far` and `near` take: 10 ms."""
+
+    def far(self, window: bytes) -> None:
+        """What the loudspeaker lets out. Raises `ValueError` unless it is `window_frames` of mono PCM."""
+
+    def near(self, window: bytes) -> bytes:
+        """What the microphone heard in; the same length out. Raises `ValueError` as `far`."""
+
+    def reset(self) -> None:
+        """Forget the room: there is a gap before the next window."""
+
+
+Colour = tuple[int, int, int]
+"""Red, green, blue, each 0..255 as the eye takes it: drivers correct for their lamps."""
+
+
+class Light(Protocol):
+    """One or more lamps that shine until told otherwise."""
+
+    @property
+    def pixels(self) -> int:
+        """How many there are, at least 1."""
+
+    def start(self) -> None:
+        """Open the device, dark. Raises `DeviceError`; raises `RuntimeError` if already started."""
+
+    def show(self, colours: Sequence[Colour]) -> None:
+        """One colour per pixel, from now on; a lamp without colours shines as bright as its brightest.
+
+        Never blocks for long. Raises `DeviceError` when the device has gone, `ValueError` for a wrong number
+        of colours or values out of range, `RuntimeError` when not started.
+        """
+
+    def stop(self) -> None:
+        """Dark, and closed. Harmless when not started."""

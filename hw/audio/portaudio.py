@@ -81,6 +81,10 @@ class PortAudioMicrophone:
         return self._stream.active
 
     @property
+    def holds_device(self) -> bool:
+        return self._stream.is_open
+
+    @property
     def overflows(self) -> int:
         return self._overflows
 
@@ -129,6 +133,10 @@ class PortAudioSpeaker:
     @property
     def running(self) -> bool:
         return self._stream.active
+
+    @property
+    def holds_device(self) -> bool:
+        return self._stream.is_open
 
     @property
     def underflows(self) -> int:
@@ -193,8 +201,12 @@ class _Stream:
         with self._asking:
             return self._stream is not None and self._stream.is_active()
 
+    @property
+    def is_open(self) -> bool:
+        return self._stream is not None
+
     def refuse_if_open(self) -> None:
-        if self._stream is not None:
+        if self.is_open:
             raise RuntimeError(f"{self.device}: the {self._direction.value} is started already")
 
     def open(self, callback: _Callback) -> None:

@@ -64,6 +64,10 @@ class WavMicrophone:
         return self._deliver is not None
 
     @property
+    def holds_device(self) -> bool:
+        return self._deliver is not None
+
+    @property
     def overflows(self) -> int:
         """0: a file waits for its reader."""
         return 0
@@ -175,6 +179,10 @@ class WavSpeaker:
     @property
     def running(self) -> bool:
         return self._pull is not None and not self._lost
+
+    @property
+    def holds_device(self) -> bool:
+        return self._pull is not None
 
     @property
     def underflows(self) -> int:
