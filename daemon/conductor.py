@@ -14,7 +14,7 @@ from typing import Any
 from daemon import events as ev
 from daemon import notices
 from daemon.alarms import Alarms
-from daemon.appliance import FLOOR, Appliance
+from daemon.appliance import Appliance
 from daemon.audio.chime import chime
 from daemon.audio.downlink import Downlink
 from daemon.audio.pcm import SAMPLE_BYTES, frames_to_ms, mix_channels, ms_to_frames, pick_channel
@@ -23,6 +23,7 @@ from daemon.audio.preroll import PreRoll
 from daemon.audio.uplink import Uplink
 from daemon.audio.voice import VoiceMeter
 from daemon.bridge import SpeakerTap
+from daemon.decisions.state import FLOOR
 from daemon.exchanges import ExchangeLog
 from daemon.realtime import model_events as rt
 from daemon.realtime.link import RealtimeLink

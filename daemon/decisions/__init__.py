@@ -1,0 +1,1 @@
+"""The decisions of the appliance, by what they are about. Pure."""

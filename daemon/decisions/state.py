@@ -1,0 +1,201 @@
+"""Where the box stands, and the moves that several decisions share. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from daemon import events as ev
+from daemon.events import Command, Phase
+from daemon.talk import TalkMode, TalkSettings
+from daemon.transitions import (
+    ALARM,
+    ANSWER,
+    LINK,
+    SPEAKER,
+    TURN,
+    Alarm,
+    Answer,
+    Link,
+    Signal,
+    Speaker,
+    Turn,
+)
+from daemon.waiting_calls import WaitingCalls
+
+CHIME_PAUSE_S = 2.0
+"""Between two chimes of an alarm: long enough for a hands-free box to hear somebody say stop."""
+
+FLOOR = (Turn.OPEN, Turn.CLOSING)
+"""The user is speaking, or has not quite ended."""
+
+
+class BoxState:
+    """What a decision reads and moves. `commands` collects what the step under way asks for."""
+
+    def __init__(self, settings: TalkSettings, period_s: float) -> None:
+        """`period_s`: the microphone's period, the longest a release normally waits for its audio."""
+        self.settings = settings
+        self.turn = Turn.IDLE
+        self.answer = Answer.NONE
+        self.speaker = Speaker.SILENT
+        self.link = Link.DOWN
+        self.alarm = Alarm.QUIET
+        self.link_reason = "not connected yet"
+        self.muted = False
+        self.waiting_calls = WaitingCalls()
+        self.period_s = period_s
+        self.user_speaking = False
+        self.response_id: str | None = None
+        self.turn_ms = 0.0
+        self.speech_ms = 0.0
+        self.detector_heard = False
+        self.tail_ends = 0.0
+        self.turn_deadline: float | None = None
+        self.hold_until: float | None = None  # set when a finished turn first finds no link
+        self.answer_deadline: float | None = None
+        self.gate_opens = float("-inf")
+        self.chime_after = float("-inf")
+        self.phase_shown = Phase.OFFLINE
+        self.commands: list[Command] = []
+
+    @property
+    def phase(self) -> Phase:
+        if self.turn in FLOOR or self.user_speaking:
+            return Phase.LISTENING
+        if self.alarm is Alarm.RINGING and self.answer is Answer.NONE:
+            return Phase.RINGING
+        if self.speaker is Speaker.PLAYING:
+            return Phase.SPEAKING
+        if self.turn in (Turn.HELD, Turn.SENT) or self.answer is not Answer.NONE:
+            return Phase.THINKING
+        if self.link is Link.READY:
+            return Phase.IDLE
+        return Phase.CONNECTING if self.link is Link.CONNECTING else Phase.OFFLINE
+
+    @property
+    def answering(self) -> bool:
+        """Something is being generated or played that an interruption would cut."""
+        return self.answer is not Answer.NONE or self.speaker is Speaker.PLAYING
+
+    @property
+    def judging(self) -> bool:
+        """The voice detector's verdict on the next period matters."""
+        return self.turn in FLOOR
+
+    @property
+    def may_chime(self) -> bool:
+        """A timer rings, and nobody is speaking or about to."""
+        quiet = not self.answering and not self.user_speaking and self.turn in (Turn.IDLE, Turn.LIVE)
+        return quiet and self.alarm is not Alarm.QUIET
+
+    def cut(self, now: float) -> None:
+        """The interruption: everything that is generated or played ends here."""
+        if self.answering:
+            self.do(ev.Interrupt())
+            self.move(Signal.CUT)
+            self.response_id = None
+            self.answer_deadline = None
+            self.gate_opens = now  # whoever interrupts is about to speak
+
+    def talk(self, now: float) -> None:
+        before = self.turn
+        preroll_ms = self.clean_preroll_ms(now)
+        self.cut(now)
+        if self.link is Link.DOWN and before in (Turn.IDLE, Turn.HELD):
+            self.refuse_offline()
+            return
+        if before is Turn.HELD:
+            self.do(ev.ClearTurn("replaced by a new turn before it could be sent"))
+        if not self.move(Signal.TALK):
+            return
+        self.turn_deadline = now + self.settings.max_turn_s
+        if before is not Turn.CLOSING:
+            self.turn_ms = self.speech_ms = 0.0
+            self.detector_heard = False
+            self.hold_until = None
+            self.do(ev.OpenTurn(preroll_ms))
+
+    def clean_preroll_ms(self, now: float) -> float:
+        """How far back the microphone has not heard our own loudspeaker."""
+        if self.speaker is Speaker.PLAYING:
+            return 0.0
+        return min(max(0.0, (now - self.gate_opens) * 1000), self.settings.preroll_ms)
+
+    def refuse_offline(self) -> None:
+        self.do(ev.ConnectNow())
+        self.do(ev.Refuse(f"not connected: {self.link_reason}"))
+
+    def done(self, now: float) -> None:
+        self.move(Signal.DONE)
+        self.tail_ends = now + self.settings.release_tail_ms / 1000
+        # The period that holds the release arrives within one period; after two the microphone has stopped.
+        self.turn_deadline = self.tail_ends + 2 * self.period_s
+
+    def close(self, now: float) -> None:
+        """The turn's last audio is here, or will never come: send it, keep it or throw it away."""
+        self.turn_deadline = None
+        limits = self.settings
+        if self.turn_ms < limits.min_turn_ms:
+            self.clear(f"shorter than {limits.min_turn_ms:.0f} ms")
+        elif self.detector_heard and self.speech_ms < limits.min_speech_ms:
+            self.clear("no speech in it")
+        elif self.link is Link.READY:
+            self.move(Signal.SPOKEN)
+            self.commit(now)
+        else:
+            self.move(Signal.SPOKEN_OFFLINE)
+            self.hold(now)
+
+    def hold(self, now: float) -> None:
+        """The finished turn waits for the link: hurried the first time only, and `hold_s` in all, or a server
+        that fails at this very turn would get it again and again."""
+        if self.hold_until is None:
+            self.hold_until = now + self.settings.hold_s
+            self.do(ev.ConnectNow())
+        self.turn_deadline = self.hold_until
+
+    def clear(self, reason: str) -> None:
+        self.move(Signal.EMPTY)
+        self.do(ev.ClearTurn(reason))
+
+    def commit(self, now: float) -> None:
+        self.turn_deadline = None
+        self.do(ev.CommitTurn())
+        self.request(now)
+
+    def request(self, now: float) -> None:
+        self.move(Signal.REQUESTED)
+        if self.answer is Answer.EXPECTED:
+            self.answer_deadline = now + self.settings.answer_s
+
+    def stream(self) -> None:
+        """Hands-free: listen from now on, if that is possible now."""
+        hands_free = self.settings.mode is TalkMode.HANDS_FREE and self.link is Link.READY
+        if hands_free and not self.muted and self.move(Signal.STREAM):
+            self.do(ev.StartStreaming())
+
+    def dismiss_alarm(self, now: float) -> None:
+        self.cut(now)
+        self.move(Signal.HUSH)
+        self.do(ev.DismissAlarm())
+
+    def do(self, command: Command) -> None:
+        self.commands.append(command)
+
+    def move(self, signal: Signal) -> bool:
+        """Move all states by one signal; True if any table has a row for it."""
+        turn = TURN[self.turn].get(signal)
+        answer = ANSWER[self.answer].get(signal)
+        speaker = SPEAKER[self.speaker].get(signal)
+        link = LINK[self.link].get(signal)
+        alarm = ALARM[self.alarm].get(signal)
+        self.turn = turn or self.turn
+        self.answer = answer or self.answer
+        self.speaker = speaker or self.speaker
+        self.link = link or self.link
+        self.alarm = alarm or self.alarm
+        return any((turn, answer, speaker, link, alarm))
+
+
+Handlers = Mapping[type, Callable[[BoxState, Any, float], None]]
