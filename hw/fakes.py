@@ -6,6 +6,8 @@ Everything happens within the call that causes it.
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections import deque
 from collections.abc import Iterable
 
@@ -243,6 +245,64 @@ class FakeVoiceDetector:
         if self._script:
             return self._script.popleft()
         return max(abs(sample) for sample in memoryview(window).cast("h")) >= self._threshold
+
+
+class FakeVoiceProcessor:
+    """Takes what the loudspeaker lets out off what the microphone heard, sample by sample, if it cancels.
+
+    That is right in a room without delay and walls. `agc` doubles what is left.
+    """
+
+    def __init__(self, *, rate_hz: int = 16000, echo_cancellation: bool = True, agc: bool = False) -> None:
+        self._rate_hz = rate_hz
+        self._window_frames = rate_hz // 100
+        self._cancels = echo_cancellation
+        self._factor = 2 if agc else 1
+        self._far: bytes | None = None
+        self._errors_to_come = 0
+        self.resets = 0
+
+    @property
+    def rate_hz(self) -> int:
+        return self._rate_hz
+
+    @property
+    def window_frames(self) -> int:
+        return self._window_frames
+
+    @property
+    def gain_db(self) -> float:
+        return 20 * math.log10(self._factor)
+
+    def far(self, window: bytes) -> None:
+        self._require_whole(window)
+        self._far = window
+
+    def near(self, window: bytes) -> bytes:
+        self._require_whole(window)
+        if self._errors_to_come:
+            self._errors_to_come -= 1
+            raise OSError("the fake voice processor was told to fail")
+        far, self._far = self._far, None
+        if far is None:
+            raise RuntimeError("the fake voice processor got a near window without its far window")
+        echo = array("h", far if self._cancels else bytes(len(far)))
+        left = (
+            self._factor * (heard - played) for heard, played in zip(array("h", window), echo, strict=True)
+        )
+        return array("h", (max(-32768, min(32767, sample)) for sample in left)).tobytes()
+
+    def reset(self) -> None:
+        self._far = None
+        self.resets += 1
+
+    def fail(self, windows: int) -> None:
+        """The next `windows` near windows raise `OSError`."""
+        self._errors_to_come = windows
+
+    def _require_whole(self, window: bytes) -> None:
+        if len(window) != self._window_frames * SAMPLE_BYTES:
+            raise ValueError(f"a window is {self._window_frames} frames of mono PCM, got {len(window)} bytes")
 
 
 def _require_plugged(plugged: bool, device: str) -> None:

@@ -10,9 +10,10 @@ from hw.audio.portaudio import PortAudioMicrophone, PortAudioSpeaker
 from hw.audio.wavfile import WavMicrophone, WavSpeaker
 from hw.buttons.gpio import GpioButton
 from hw.buttons.keyboard import KeyboardButton
+from hw.dsp.webrtc_apm import WebrtcVoiceProcessor
 from hw.errors import DeviceError, Fault
-from hw.fakes import FakeButton, FakeMicrophone, FakeSpeaker, FakeVoiceDetector
-from hw.ports import Button, Microphone, Speaker, VoiceDetector
+from hw.fakes import FakeButton, FakeMicrophone, FakeSpeaker, FakeVoiceDetector, FakeVoiceProcessor
+from hw.ports import Button, Microphone, Speaker, VoiceDetector, VoiceProcessor
 from hw.vad.energy import EnergyVoiceDetector
 from hw.vad.webrtc import WebrtcVoiceDetector
 
@@ -38,6 +39,10 @@ VOICE_DETECTORS: Mapping[str, Callable[..., VoiceDetector]] = {
     "fake": FakeVoiceDetector,
     "webrtc": WebrtcVoiceDetector,
 }
+VOICE_PROCESSORS: Mapping[str, Callable[..., VoiceProcessor]] = {
+    "fake": FakeVoiceProcessor,
+    "webrtc": WebrtcVoiceProcessor,
+}
 
 
 def microphone(driver: str, **options: object) -> Microphone:
@@ -58,6 +63,11 @@ def button(driver: str, **options: object) -> Button:
 def voice_detector(driver: str, **options: object) -> VoiceDetector:
     """Raises `DeviceError`: NOT_FOUND for an unknown driver, UNSUPPORTED for options it does not take."""
     return _build("voice detector", VOICE_DETECTORS, driver, options)
+
+
+def voice_processor(driver: str, **options: object) -> VoiceProcessor:
+    """Raises `DeviceError`: NOT_FOUND for an unknown driver, UNSUPPORTED for options it does not take."""
+    return _build("voice processor", VOICE_PROCESSORS, driver, options)
 
 
 def _build(

@@ -168,7 +168,8 @@ class WakeWordDetector(Protocol):
 class VoiceProcessor(Protocol):
     """Makes a microphone's sound fit to be understood: echo cancelled, noise suppressed, level evened out.
 
-    Every `near` is preceded by one `far`, silence included, so that both go on in step. Used by one thread.
+    Every `near` is preceded by one `far`, silence included, so that both go on in step; `near` raises
+    `RuntimeError` if it is not. Used by one thread.
     """
 
     @property
@@ -177,6 +178,13 @@ class VoiceProcessor(Protocol):
     @property
     def window_frames(self) -> int:
         """Exactly how many frames `far` and `near` take: 10 ms."""
+
+    @property
+    def gain_db(self) -> float:
+        """How much louder the latest window was made to even out the level; 0 where that is not done.
+
+        Whoever compares what went in with what came out must take it off.
+        """
 
     def far(self, window: bytes) -> None:
         """What the loudspeaker lets out. Raises `ValueError` unless it is `window_frames` of mono PCM."""

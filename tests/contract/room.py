@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from daemon.audio.resample import Resampler
-
 VOICES = Path("/usr/share/sounds/alsa")  # one woman, "front center" and the like; apt: alsa-utils
 VOICE_RATE_HZ = 48000
 
@@ -93,11 +91,17 @@ def level_db(pcm: bytes) -> float:
 def _phrase(path: Path, rate_hz: int, pitch: float, rms_dbfs: float) -> bytes:
     with wave.open(str(path), "rb") as wav:
         pcm = wav.readframes(wav.getnframes())
-    resampler = Resampler(round(VOICE_RATE_HZ * pitch), rate_hz)
-    samples = np.frombuffer(resampler.feed(pcm) + resampler.flush(), "<i2").astype(np.float64)
+    samples = _resampled(np.frombuffer(pcm, "<i2").astype(np.float64), rate_hz / (VOICE_RATE_HZ * pitch))
     loud = np.flatnonzero(np.abs(samples) > 0.02 * np.max(np.abs(samples)))
     samples = samples[loud[0] : loud[-1] + 1]
     return _pcm(samples * 32768 * 10 ** (rms_dbfs / 20) / np.sqrt(np.mean(samples**2)))
+
+
+def _resampled(samples: np.ndarray, ratio: float) -> np.ndarray:
+    """All of it at once, by its spectrum: what lies above the new band is cut off."""
+    length = round(len(samples) * ratio)
+    spectrum = np.fft.rfft(samples)[: length // 2 + 1]
+    return np.fft.irfft(spectrum, length) * ratio
 
 
 def _pcm(samples: np.ndarray) -> bytes:

@@ -1,0 +1,1 @@
+"""Voice processors. One file per driver."""
