@@ -12,63 +12,124 @@ from daemon.audio.pcm import FULL_SCALE, SAMPLE_BYTES
 
 MAX_PERCENT = 100
 
+DB_PER_PERCENT = 0.4
+"""Loudness is heard as ratios: steps of equal decibels sound equally large, wherever on the scale they are
+taken. 10 dB are about twice as loud, so 25 % up or down is. 100 steps span 40 dB: what lies between the
+loudest a small box can do and the quietest that a quiet room lets through."""
+
+DUCKED_GAIN = 0.1
+"""-20 dB: quiet enough to talk over, loud enough to know that the box has not gone away."""
+
+FADE_S = 0.02
+"""How long a change of volume takes, or ducking: soon enough to be heard at once, too slow to click."""
+
+UNDUCK_S = 1.0
+"""Slowly, so that an answer that was not meant to be interrupted does not startle."""
+
 
 def gain_of(percent: int) -> float:
-    """Amplitude factor 0..1 for a volume of 0..100 percent: its cube, as PulseAudio has it.
-
-    Loudness is heard about logarithmically; the cube comes close to that (50 % is -18 dB) and ends in true
-    silence.
-    """
-    return float((percent / MAX_PERCENT) ** 3)
+    """Amplitude factor 0..1 for a volume of 0..100 percent: `DB_PER_PERCENT` each, true silence at 0."""
+    return 0.0 if percent == 0 else float(10 ** ((percent - MAX_PERCENT) * DB_PER_PERCENT / 20))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Setting:
-    """A volume, and what turns samples into quieter ones.
+    """A gain, and what turns samples into quieter ones.
 
     A sample is `256 * high + low`, so its product is the sum of two table look-ups: 16 bits of `high` in
     two tables of bytes, and one of `low`, which is at most 255.
     """
 
-    percent: int
     gain: float
     high_to_low_byte: bytes = b""
     high_to_high_byte: bytes = b""
     low_to_low_byte: bytes = b""
 
 
-class Gain:
-    """One volume for one stream. Set on any thread, applied on one; a change is ramped over one period."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Volume:
+    percent: int
+    open: _Setting
+    ducked: _Setting
 
-    def __init__(self, percent: int = MAX_PERCENT) -> None:
-        """Raises `ValueError` unless `percent` is a whole number from 0 to 100."""
-        self._wanted = self._current = _setting(percent)
+
+class Gain:
+    """One volume for one stream, and a duck. Set on any thread, applied on one; changes are ramped.
+
+    A new volume and ducking fade within `FADE_S`, unducking within `UNDUCK_S`, both in a straight line; a
+    volume set while the sound comes back does not make it come sooner.
+    """
+
+    def __init__(self, percent: int = MAX_PERCENT, rate_hz: int = 48_000) -> None:
+        """`rate_hz`: samples per second of what will be applied to, for the length of the ramps.
+
+        Raises `ValueError` unless `percent` is a whole number from 0 to 100.
+        """
+        self._volume = _volume(percent)
+        self._ducked = False
+        self._fade_samples = max(1, int(FADE_S * rate_hz))
+        self._unduck_samples = max(1, int(UNDUCK_S * rate_hz))
+        # Those below belong to the thread that applies.
+        self._target = self._volume.open
+        self._target_ducked = False
+        self._gain_now = self._target.gain
+        self._samples_left = 0  # of the ramp to the target
         self._signs: dict[int, int] = {}  # by length; a device asks for few different ones
 
     @property
     def percent(self) -> int:
-        return self._wanted.percent
+        return self._volume.percent
+
+    @property
+    def ducked(self) -> bool:
+        return self._ducked
 
     def set_percent(self, percent: object) -> None:
         """Raises `ValueError` unless `percent` is a whole number from 0 to 100."""
-        self._wanted = _setting(percent)
+        self._volume = _volume(percent)
+
+    def duck(self, on: bool) -> None:
+        """Make room for somebody who speaks: `DUCKED_GAIN` below the volume until `duck(False)`."""
+        self._ducked = on
 
     def apply(self, pcm: bytes) -> bytes:
-        """One period at the current volume, the first after a change fading over to it.
+        """One period at the current volume, or on its way there.
 
-        Per 480 samples on a desktop core (a Pi Zero 2 W is roughly ten times slower): 0.1 us at 100 %, 5 us
-        otherwise, 40 us for the period of a change; multiplying in a loop would take 32 us each time. Results
-        are less than 2 steps of 65536 off.
+        Per 480 samples on a desktop core (a Pi Zero 2 W is roughly ten times slower): 0.2 us at 100 %, 5 us
+        otherwise, 40 us during a ramp; multiplying in a loop would take 32 us each time. Results are less
+        than 2 steps of 65536 off.
         """
-        wanted = self._wanted  # once: another thread may set it meanwhile
-        if wanted is not self._current:
-            before, self._current = self._current.gain, wanted
-            return _ramped(pcm, before, wanted.gain)
-        if wanted.percent == MAX_PERCENT:
+        volume, ducked = self._volume, self._ducked  # once: another thread may set them meanwhile
+        wanted = volume.ducked if ducked else volume.open
+        if wanted is not self._target:
+            self._aim(wanted, ducked)
+        if self._samples_left:
+            return self._ramped(pcm)
+        if wanted.gain == 1:
             return pcm
-        if wanted.percent == 0:
+        if wanted.gain == 0:
             return bytes(len(pcm))
         return self._scaled(pcm, wanted)
+
+    def _aim(self, wanted: _Setting, ducked: bool) -> None:
+        if self._target_ducked and not ducked:
+            self._samples_left = self._unduck_samples
+        elif self._target_ducked == ducked:
+            self._samples_left = max(self._samples_left, self._fade_samples)
+        else:
+            self._samples_left = self._fade_samples
+        self._target, self._target_ducked = wanted, ducked
+
+    def _ramped(self, pcm: bytes) -> bytes:
+        """From the gain so far, exclusive, towards the target's, inclusive, in a straight line."""
+        samples = array("h", pcm)
+        count = min(len(samples), self._samples_left)
+        gain, step = self._gain_now, (self._target.gain - self._gain_now) / self._samples_left
+        ramp = array("h", [int(x * (gain + step * i)) for i, x in enumerate(samples[:count], 1)]).tobytes()
+        self._samples_left -= count
+        self._gain_now = gain + step * count if self._samples_left else self._target.gain
+        rest = pcm[len(ramp) :]
+        return ramp + self.apply(rest) if rest else ramp
 
     def _scaled(self, pcm: bytes, setting: _Setting) -> bytes:
         """All samples at once: the look-ups are `bytes.translate`, the sums one sum of two big integers.
@@ -94,25 +155,21 @@ class Gain:
         return signs
 
 
-def _setting(percent: object) -> _Setting:
+def _volume(percent: object) -> _Volume:
     if isinstance(percent, bool) or not isinstance(percent, int) or not 0 <= percent <= MAX_PERCENT:
         raise ValueError(f"the volume is {percent!r}, allowed: a whole number from 0 to {MAX_PERCENT}")
     gain = gain_of(percent)
-    if percent in (0, MAX_PERCENT):
-        return _Setting(percent, gain)
+    return _Volume(percent, _setting(gain), _setting(gain * DUCKED_GAIN))
+
+
+def _setting(gain: float) -> _Setting:
+    if gain in (0, 1):
+        return _Setting(gain)
     silence = FULL_SCALE - round(gain * FULL_SCALE)  # so that the sum for a sample of 0 is 32768
     highs = [round(gain * 256 * (high ^ 0x80)) + silence for high in range(256)]
     return _Setting(
-        percent,
         gain,
         bytes(value & 0xFF for value in highs),
         bytes(value >> 8 for value in highs),
         bytes(int(gain * low) for low in range(256)),
     )
-
-
-def _ramped(pcm: bytes, before: float, after: float) -> bytes:
-    """From the one gain, exclusive, to the other, inclusive, in a straight line."""
-    samples = array("h", pcm)
-    step = (after - before) / max(1, len(samples))
-    return array("h", [int(x * (before + step * i)) for i, x in enumerate(samples, 1)]).tobytes()

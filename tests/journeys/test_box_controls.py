@@ -134,7 +134,7 @@ async def test_volume_is_heard_with_the_next_period_and_moves_no_heard_position(
         assert await ask(box, command="volume", percent=50) == {"ok": True}
         await box.live(20)
         played = samples(box.speaker.played)
-        assert played[-2 * PERIOD_FRAMES :] == [2000] * (2 * PERIOD_FRAMES)
+        assert all(abs(sample - 1600) < 2 for sample in played[-2 * PERIOD_FRAMES :])  # 20 dB less
         assert max(abs(b - a) for a, b in zip(played[-4000:], played[-3999:], strict=False)) <= 60
         await box.press()
         [truncate] = box.server.of("conversation.item.truncate")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from daemon.audio.gain import Gain, gain_of
 
+RATE_HZ = 24_000  # so that a fade takes 480 samples, and unducking 24000
 EDGES = [-32768, -32767, -257, -256, -255, -129, -128, -127, -1, 0, 1, 127, 128, 255, 256, 257, 32767]
 
 
@@ -18,9 +20,14 @@ def samples(pcm: bytes) -> list[int]:
     return list(array("h", pcm))
 
 
-@pytest.mark.parametrize(("percent", "gain"), [(0, 0.0), (50, 0.125), (80, 0.512), (100, 1.0)])
-def test_gain_follows_the_cube(percent: int, gain: float) -> None:
-    assert gain_of(percent) == pytest.approx(gain)
+@pytest.mark.parametrize(("percent", "db"), [(1, -39.6), (40, -24.0), (50, -20.0), (75, -10.0), (100, 0.0)])
+def test_volume_in_decibels(percent: int, db: float) -> None:
+    assert 20 * math.log10(gain_of(percent)) == pytest.approx(db)
+
+
+def test_every_step_of_one_percent_sounds_equally_large() -> None:
+    steps = [gain_of(percent + 1) / gain_of(percent) for percent in range(1, 100)]
+    assert max(steps) == pytest.approx(min(steps))
 
 
 def test_full_volume_passes_the_very_same_bytes() -> None:
@@ -50,8 +57,8 @@ def test_scaled_samples_are_within_two_steps(given: list[int], percent: int) -> 
     assert all(abs(y - x * gain_of(percent)) < 2 for x, y in zip(given, scaled, strict=True))
 
 
-def test_change_ramps_over_one_period_without_a_step() -> None:
-    gain = Gain(100)
+def test_change_ramps_over_one_fade_without_a_step() -> None:
+    gain = Gain(100, RATE_HZ)
     loud = array("h", [20_000] * 480).tobytes()
     gain.set_percent(0)
     ramp = samples(gain.apply(loud))
@@ -65,13 +72,104 @@ def test_change_ramps_over_one_period_without_a_step() -> None:
 
 
 def test_ramp_starts_where_the_last_change_ended() -> None:
-    gain = Gain(0)
+    gain = Gain(0, RATE_HZ)
     loud = array("h", [20_000] * 480).tobytes()
     gain.set_percent(100)
     gain.set_percent(50)  # before anything was played at 100
     ramp = samples(gain.apply(loud))
     assert 0 <= ramp[0] < 50
-    assert ramp[-1] == 2500
+    assert ramp[-1] == 2000
+
+
+def test_change_within_a_long_period_ends_inside_it() -> None:
+    gain = Gain(100, RATE_HZ)
+    gain.duck(True)
+    ducked = samples(gain.apply(array("h", [20_000] * 960).tobytes()))
+    assert ducked[240] == pytest.approx(11_000, abs=50)
+    assert ducked[479] == 2000
+    assert len(set(ducked[480:])) == 1
+    assert len(ducked) == 960
+
+
+def test_duck_is_twenty_decibels_below_any_volume() -> None:
+    loud = array("h", [20_000] * 480).tobytes()
+    for percent in (100, 60, 5, 0):
+        gain = Gain(percent, RATE_HZ)
+        gain.duck(True)
+        gain.apply(loud)
+        assert samples(gain.apply(loud))[0] == pytest.approx(2000 * gain_of(percent), abs=2)
+        assert gain.percent == percent
+
+
+def test_unducked_sound_comes_back_within_a_second_bit_for_bit() -> None:
+    gain = Gain(100, RATE_HZ)
+    loud = array("h", [20_000] * 480).tobytes()
+    gain.duck(True)
+    gain.apply(loud)
+    gain.duck(False)
+    assert not gain.ducked
+    ends = [samples(gain.apply(loud))[-1] for _ in range(50)]
+    assert ends[24] == pytest.approx(11_000, abs=50)
+    assert [end for end in ends if end == 20_000] == [20_000]  # the last one of the second
+    assert gain.apply(loud) is loud
+
+
+def test_volume_set_while_the_sound_comes_back_does_not_hurry_it() -> None:
+    gain = Gain(100, RATE_HZ)
+    loud = array("h", [20_000] * 480).tobytes()
+    gain.duck(True)
+    gain.apply(loud)
+    gain.duck(False)
+    gain.apply(loud)
+    gain.set_percent(50)
+    ends = [samples(gain.apply(loud))[-1] for _ in range(50)]
+    assert all(abs(b - a) < 20 for a, b in pairwise(ends))
+    assert ends[-1] == 2000
+
+
+def test_duck_taken_back_before_the_next_period_changes_nothing() -> None:
+    gain = Gain(100, RATE_HZ)
+    gain.duck(True)
+    gain.duck(False)
+    pcm = array("h", EDGES).tobytes()
+    assert gain.apply(pcm) is pcm
+
+
+WISHES = st.lists(
+    st.tuples(st.sampled_from([True, False, 100, 80, 30, 1, 0]), st.integers(1, 6)), max_size=12
+)
+
+
+@given(WISHES, st.sampled_from([240, 480, 961]))
+def test_ramped_sine_never_steps_further_than_sine_and_fade_do(
+    wishes: list[tuple[bool | int, int]], period: int
+) -> None:
+    """Whatever is asked for, whenever: 300 Hz at 16000, which click where the gain jumps."""
+    gain = Gain(100, RATE_HZ)
+    cycle = [round(16_000 * math.sin(2 * math.pi * i / 80)) for i in range(80)]
+    played: list[int] = []
+    for wish, periods in wishes:
+        gain.duck(wish) if isinstance(wish, bool) else gain.set_percent(wish)
+        for _ in range(periods):
+            start = len(played) % 80
+            pcm = array("h", (cycle * (period // 80 + 2))[start : start + period]).tobytes()
+            played += samples(gain.apply(pcm))
+    bound = 16_000 * (2 * math.pi / 80 + 1 / 480) + 3
+    assert max((abs(b - a) for a, b in pairwise(played)), default=0) <= bound
+
+
+@given(WISHES)
+def test_whatever_was_asked_full_volume_comes_back_bit_for_bit(wishes: list[tuple[bool | int, int]]) -> None:
+    gain = Gain(100, RATE_HZ)
+    pcm = array("h", EDGES).tobytes()
+    for wish, periods in wishes:
+        gain.duck(wish) if isinstance(wish, bool) else gain.set_percent(wish)
+        for _ in range(periods):
+            gain.apply(bytes(960))
+    gain.duck(False)
+    gain.set_percent(100)
+    gain.apply(bytes(2 * (RATE_HZ + 480)))
+    assert gain.apply(pcm) is pcm
 
 
 @pytest.mark.parametrize("percent", [-1, 101, 50.0, True, "50", None])
