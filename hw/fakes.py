@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 from array import array
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hw.errors import DeviceError, Fault
-from hw.ports import SAMPLE_BYTES, AudioFormat, Deliver, OnEdge, Pull
+from hw.leds.colours import BLACK, require_colours
+from hw.ports import SAMPLE_BYTES, AudioFormat, Colour, Deliver, OnEdge, Pull
+
+MAX_FRAMES = 10_000
 
 
 class FakeMicrophone:
@@ -303,6 +306,67 @@ class FakeVoiceProcessor:
     def _require_whole(self, window: bytes) -> None:
         if len(window) != self._window_frames * SAMPLE_BYTES:
             raise ValueError(f"a window is {self._window_frames} frames of mono PCM, got {len(window)} bytes")
+
+
+class FakeLight:
+    """Lamps that remember what they showed."""
+
+    def __init__(self, *, pixels: int = 1, dims: bool = True) -> None:
+        self._pixels = pixels
+        self._dims = dims
+        self._colours: tuple[Colour, ...] | None = None
+        self._plugged = True
+        self._lost = False
+        self._frames: deque[tuple[Colour, ...]] = deque(maxlen=MAX_FRAMES)
+
+    @property
+    def pixels(self) -> int:
+        return self._pixels
+
+    @property
+    def dims(self) -> bool:
+        return self._dims
+
+    @property
+    def running(self) -> bool:
+        return self._colours is not None
+
+    @property
+    def colours(self) -> tuple[Colour, ...]:
+        """What shines now."""
+        return self._colours or (BLACK,) * self._pixels
+
+    @property
+    def frames(self) -> list[tuple[Colour, ...]]:
+        """What was shown, the last `MAX_FRAMES` of it, oldest first."""
+        return list(self._frames)
+
+    def start(self) -> None:
+        if self._colours is not None:
+            raise RuntimeError("the fake light is started already")
+        _require_plugged(self._plugged, "fake light")
+        self._lost = False
+        self._colours = (BLACK,) * self._pixels
+
+    def show(self, colours: Sequence[Colour]) -> None:
+        if self._colours is None:
+            raise RuntimeError("the fake light is not started")
+        require_colours(colours, self._pixels)
+        if self._lost:
+            raise DeviceError(Fault.LOST, "fake light", "it was unplugged", "Plug it in.")
+        self._colours = tuple(colours)
+        self._frames.append(self._colours)
+
+    def stop(self) -> None:
+        self._colours = None
+
+    def unplug(self) -> None:
+        self._plugged = False
+        self._lost = True
+
+    def plug(self) -> None:
+        """Back again. What was running is not revived: `stop`, then `start`."""
+        self._plugged = True
 
 
 def _require_plugged(plugged: bool, device: str) -> None:

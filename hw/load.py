@@ -12,8 +12,13 @@ from hw.buttons.gpio import GpioButton
 from hw.buttons.keyboard import KeyboardButton
 from hw.dsp.webrtc_apm import WebrtcVoiceProcessor
 from hw.errors import DeviceError, Fault
-from hw.fakes import FakeButton, FakeMicrophone, FakeSpeaker, FakeVoiceDetector, FakeVoiceProcessor
-from hw.ports import Button, Microphone, Speaker, VoiceDetector, VoiceProcessor
+from hw.fakes import FakeButton, FakeLight, FakeMicrophone, FakeSpeaker, FakeVoiceDetector, FakeVoiceProcessor
+from hw.leds.apa102 import Apa102
+from hw.leds.console import ConsoleLight
+from hw.leds.gpio_led import GpioLed
+from hw.leds.gpio_rgb import GpioRgb
+from hw.leds.ws2812 import Ws2812
+from hw.ports import Button, Light, Microphone, Speaker, VoiceDetector, VoiceProcessor
 from hw.vad.energy import EnergyVoiceDetector
 from hw.vad.webrtc import WebrtcVoiceDetector
 
@@ -33,6 +38,14 @@ BUTTONS: Mapping[str, Callable[..., Button]] = {
     "fake": FakeButton,
     "gpio": GpioButton,
     "keyboard": KeyboardButton,
+}
+LIGHTS: Mapping[str, Callable[..., Light]] = {
+    "apa102": Apa102,
+    "console": ConsoleLight,
+    "fake": FakeLight,
+    "gpio_led": GpioLed,
+    "gpio_rgb": GpioRgb,
+    "ws2812": Ws2812,
 }
 VOICE_DETECTORS: Mapping[str, Callable[..., VoiceDetector]] = {
     "energy": EnergyVoiceDetector,
@@ -58,6 +71,11 @@ def speaker(driver: str, **options: object) -> Speaker:
 def button(driver: str, **options: object) -> Button:
     """Raises `DeviceError`: NOT_FOUND for an unknown driver, UNSUPPORTED for options it does not take."""
     return _build("button", BUTTONS, driver, options)
+
+
+def light(driver: str, **options: object) -> Light:
+    """Raises `DeviceError`: NOT_FOUND for an unknown driver, UNSUPPORTED for options it does not take."""
+    return _build("light", LIGHTS, driver, options)
 
 
 def voice_detector(driver: str, **options: object) -> VoiceDetector:

@@ -207,6 +207,10 @@ class Light(Protocol):
     def pixels(self) -> int:
         """How many there are, at least 1."""
 
+    @property
+    def dims(self) -> bool:
+        """False for lamps that are on or off: there any colour but black is on, and fading is wasted work."""
+
     def start(self) -> None:
         """Open the device, dark. Raises `DeviceError`; raises `RuntimeError` if already started."""
 

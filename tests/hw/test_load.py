@@ -16,6 +16,7 @@ def test_options_reach_the_driver() -> None:
         (load.microphone, load.MICROPHONES),
         (load.speaker, load.SPEAKERS),
         (load.button, load.BUTTONS),
+        (load.light, load.LIGHTS),
         (load.voice_detector, load.VOICE_DETECTORS),
         (load.voice_processor, load.VOICE_PROCESSORS),
     ],

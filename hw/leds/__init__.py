@@ -1,0 +1,1 @@
+"""Lamps: on GPIO pins, on an SPI bus, and on a terminal."""
