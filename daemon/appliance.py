@@ -35,7 +35,7 @@ class Appliance(BoxState):
         """When `Tick` is due, or None."""
         chime_after = self.chime_after if self.may_chime else None
         approve_by = self.waiting_calls.next_deadline()
-        deadlines = (self.turn_deadline, self.answer_deadline, chime_after, approve_by)
+        deadlines = (self.turn_deadline, self.answer_deadline, self.follow_until, chime_after, approve_by)
         return min((due for due in deadlines if due is not None), default=None)
 
 

@@ -28,6 +28,7 @@ from daemon.exchanges import ExchangeLog
 from daemon.realtime import model_events as rt
 from daemon.realtime.link import RealtimeLink
 from daemon.realtime.protocol import ProtocolState
+from daemon.realtime.transports.port import Refusal, TransportRefused
 from daemon.realtime.truncation import HeardPosition
 from daemon.sound import Sound
 from daemon.talk import TalkSettings
@@ -215,8 +216,13 @@ class Conductor:
             self.step(ev.LinkConnecting())
         elif event.status == "disconnected":
             self.note_error(event.detail)
-            self.step(ev.LinkDown(event.detail))
+            self.step(ev.LinkDown(event.detail, self._link_trouble()))
         self._tell(notices.LinkChanged(event.status, event.detail))
+
+    def _link_trouble(self) -> ev.Trouble:
+        loss = self.link.last_loss
+        kind = loss.refusal if isinstance(loss, TransportRefused) else None
+        return _TROUBLE.get(kind, ev.Trouble.OFFLINE)
 
     def _session_ready(self, event: rt.RealtimeModelSessionReadyEvent) -> None:
         self._upload.link_ready(self._loop.time())
@@ -324,9 +330,16 @@ class Conductor:
         self.exchanges.begin(now, spoken=True)
         if self._voice:
             self._voice.reset()
-        wanted = ms_to_frames(int(command.preroll_ms), self._sound.mic_rate_hz) * SAMPLE_BYTES
+        self._upload.open(self._last_ms(command.preroll_ms))
+        self._send_audio()
+
+    def _last_ms(self, preroll_ms: float) -> bytes:
+        wanted = ms_to_frames(int(preroll_ms), self._sound.mic_rate_hz) * SAMPLE_BYTES
         preroll = self._preroll.take()
-        self._upload.open(preroll[len(preroll) - min(wanted, len(preroll)) :])
+        return preroll[len(preroll) - min(wanted, len(preroll)) :]
+
+    def _upload_preroll(self, command: ev.UploadPreroll) -> None:
+        self._upload.feed(self._last_ms(command.preroll_ms))
         self._send_audio()
 
     def _upload_period(self, command: ev.UploadPeriod) -> None:
@@ -460,9 +473,17 @@ class Conductor:
             self._tell(notices.ExchangeEnded(exchange))
 
 
+_TROUBLE: dict[Refusal | None, ev.Trouble] = {
+    Refusal.KEY: ev.Trouble.KEY,
+    Refusal.FORBIDDEN: ev.Trouble.KEY,
+    Refusal.MODEL: ev.Trouble.MODEL,
+    Refusal.QUOTA: ev.Trouble.QUOTA,
+}
+
 _DO: dict[type, Callable[[Conductor, Any], None]] = {
     ev.Interrupt: Conductor._interrupt,
     ev.OpenTurn: Conductor._open_turn,
+    ev.UploadPreroll: Conductor._upload_preroll,
     ev.UploadPeriod: Conductor._upload_period,
     ev.CommitTurn: Conductor._commit_turn,
     ev.ClearTurn: Conductor._clear_turn,

@@ -21,6 +21,20 @@ class Phase(Enum):
     THINKING = "thinking"
     SPEAKING = "speaking"
     RINGING = "ringing"
+    FOLLOW_UP = "follow-up"  # listening for a reply: no button, no wake word needed
+
+
+class Trouble(Enum):
+    """Why something cannot be done: what the person hears and sees depends on it."""
+
+    MUTED = "muted"
+    OFFLINE = "offline"
+    KEY = "key"
+    QUOTA = "quota"
+    MODEL = "model"
+    NO_MICROPHONE = "no microphone"
+    BUSY = "busy"  # somebody is speaking
+    NOTHING = "nothing"  # there is nothing to be done
 
 
 # ---- events ----------------------------------------------------------
@@ -34,6 +48,16 @@ class Pressed:
 @dataclass(frozen=True, slots=True)
 class Released:
     """The talk button came up, or `harkd release`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tapped:
+    """The press before it was a short one: the turn goes on until the user has finished speaking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The press before it meant something else: what it opened is no turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +126,59 @@ class MicPeriod:
 
 
 @dataclass(frozen=True, slots=True)
+class MicrophoneLost:
+    """The microphone has gone, or delivers nothing. `reason` is a sentence for the owner."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneBack:
+    """It delivers again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerLost:
+    """The loudspeaker has gone: nothing is heard any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Our own voice detection heard the user begin; `onset_ms` ago."""
+
+    onset_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """Our own voice detection heard the user end."""
+
+
+@dataclass(frozen=True, slots=True)
+class NothingSaid:
+    """A turn that waits for speech has waited long enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenOver:
+    """The user speaks over the answer; `onset_ms` ago."""
+
+    onset_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class WakeWordHeard:
+    """Somebody called the box."""
+
+
+@dataclass(frozen=True, slots=True)
+class EchoJudged:
+    """Whether the microphone may be listened to while the loudspeaker plays."""
+
+    safe: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LinkConnecting:
     """A connection attempt has begun."""
 
@@ -116,6 +193,7 @@ class LinkDown:
     """No connection, and none being attempted right now. `reason` is a sentence for the owner."""
 
     reason: str
+    trouble: Trouble = Trouble.OFFLINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +251,8 @@ class Tick:
 Event = (
     Pressed
     | Released
+    | Tapped
+    | Abandoned
     | Stop
     | Ask
     | Say
@@ -184,6 +264,15 @@ Event = (
     | AlarmDue
     | AlarmOver
     | MicPeriod
+    | MicrophoneLost
+    | MicrophoneBack
+    | SpeakerLost
+    | SpeechStarted
+    | SpeechEnded
+    | NothingSaid
+    | SpokenOver
+    | WakeWordHeard
+    | EchoJudged
     | LinkConnecting
     | LinkReady
     | LinkDown
@@ -210,6 +299,13 @@ class Interrupt:
 @dataclass(frozen=True, slots=True)
 class OpenTurn:
     """Begin the user's turn with what was captured in the last `preroll_ms` before it."""
+
+    preroll_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPreroll:
+    """Hands-free: the last `preroll_ms` before this step belong to what goes up now."""
 
     preroll_ms: float
 
@@ -301,6 +397,7 @@ class Refuse:
     """What was asked for cannot be done now; `reason` is a sentence for the person asking."""
 
     reason: str
+    trouble: Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +417,7 @@ class ShowPhase:
 Command = (
     Interrupt
     | OpenTurn
+    | UploadPreroll
     | UploadPeriod
     | CommitTurn
     | ClearTurn

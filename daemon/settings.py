@@ -17,12 +17,16 @@ from daemon.realtime.settings_types import (
     RealtimeSessionModelSettings,
     RealtimeTurnDetectionConfig,
 )
-from daemon.talk import BargeIn, TalkMode, TalkSettings
+from daemon.talk import BargeIn, Capture, TalkMode, TalkSettings
 from daemon.tools import BUILT_IN_TOOLS
 
 
 def talk_settings(talk: Talk) -> TalkSettings:
-    values = talk.model_dump() | {"mode": TalkMode(talk.mode), "barge_in": BargeIn(talk.barge_in)}
+    values = talk.model_dump() | {
+        "mode": TalkMode(talk.mode),
+        "barge_in": BargeIn(talk.barge_in),
+        "capture": Capture(talk.capture),
+    }
     return TalkSettings(**{field.name: values[field.name] for field in fields(TalkSettings)})
 
 

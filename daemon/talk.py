@@ -13,10 +13,20 @@ class TalkMode(Enum):
 
 
 class BargeIn(Enum):
-    """What may interrupt an answer. The button always may."""
+    """What may interrupt an answer. `stop` always may, and the button in all cases but one."""
 
-    BUTTON = "button"  # half duplex in hands-free mode: nothing goes up while the loudspeaker plays
-    SERVER_VAD = "server_vad"  # for headsets and echo-cancelled devices
+    OFF = "off"  # every answer is played to its end
+    BUTTON = "button"  # half duplex: nothing is listened to while the loudspeaker plays
+    SERVER_VAD = "server_vad"  # hands-free with a headset or an echo-cancelled device
+    LOCAL_VAD = "local_vad"  # a voice over the answer, found on this side
+    WAKE_WORD = "wake_word"  # the wake word over the answer
+
+
+class Capture(Enum):
+    """When the microphone is open, unless it is muted."""
+
+    ALWAYS = "always"
+    ON_DEMAND = "on_demand"  # only while the box has been asked to listen
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +42,12 @@ class TalkSettings:
     - `answer_s`: how long an answer may take to begin.
     - `approve_s`: how long a tool call waits for a person's consent before it is rejected.
     - `echo_tail_ms`: how long after the loudspeaker's last sample the microphone may still hear it.
+    - `follow_up_s`: how long after an answer to a turn begun by tap or wake word a reply needs neither.
     """
 
     mode: TalkMode = TalkMode.HOLD
     barge_in: BargeIn = BargeIn.BUTTON
+    capture: Capture = Capture.ALWAYS
     preroll_ms: float = 300.0
     min_turn_ms: float = 100.0
     min_speech_ms: float = 60.0
@@ -45,3 +57,4 @@ class TalkSettings:
     answer_s: float = 30.0
     approve_s: float = 30.0
     echo_tail_ms: float = 300.0
+    follow_up_s: float = 0.0

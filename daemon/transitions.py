@@ -63,6 +63,7 @@ class Signal(Enum):
     DRAINED = auto()
     CONNECTING = auto()
     MUTED = auto()
+    DEAF = auto()  # the microphone has gone
     RING = auto()  # a timer is due
     CHIMED = auto()
     HUSH = auto()  # somebody came, or no timer rings any more
@@ -99,7 +100,7 @@ TURN: dict[Turn, dict[Signal, Turn]] = {
         Signal.EXPIRED: Turn.IDLE,
         Signal.DOWN: Turn.HELD,
     },
-    Turn.LIVE: {Signal.DOWN: Turn.IDLE, Signal.MUTED: Turn.IDLE},
+    Turn.LIVE: {Signal.DOWN: Turn.IDLE, Signal.MUTED: Turn.IDLE, Signal.DEAF: Turn.IDLE},
 }
 
 ANSWER: dict[Answer, dict[Signal, Answer]] = {

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from daemon.config.schema import Config, Section, allowed_values, is_section
+from daemon.config.schema import Config, allowed_values, is_section, named_section, table_under
 
 KeyPath = tuple[str, ...]
 
@@ -177,25 +177,25 @@ def _one_per_key(details: Iterable[ErrorDetails]) -> Iterator[ErrorDetails]:
 
 def _known_path(detail: ErrorDetails) -> KeyPath:
     """The key's path, without what pydantic adds to it for unions."""
-    model: Any = Config
+    table: Any = Config
     path: list[str] = []
     for part in map(str, detail["loc"]):
-        if not is_section(model):
+        if not (is_section(table) or named_section(table)):
             break
         path.append(part)
-        field = model.model_fields.get(part)
-        model = field.annotation if field else None
+        table = table_under(table, part)
     return tuple(path)
 
 
 def _describe(detail: ErrorDetails, layers: Sequence[Layer]) -> Problem:
     path = _known_path(detail)
     file, line = _origin(layers, path)
-    section = _section(path[:-1])
+    table: Any = Config
+    for part in path[:-1]:
+        table = table_under(table, part)
     if detail["type"] == "extra_forbidden":
-        return Problem(file, line, _dotted(path), _unknown_key(path, section))
-    field = section.model_fields[path[-1]]
-    allowed = allowed_values(field)
+        return Problem(file, line, _dotted(path), _unknown_key(path, table.model_fields))
+    allowed = allowed_values(table.model_fields[path[-1]]) if is_section(table) else "a table"
     value = detail["input"]
     what = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else f"is {_shown(value)}"
     return Problem(file, line, _dotted(path), f"{what}; allowed: {allowed}{_hint(value, allowed)}")
@@ -207,21 +207,14 @@ def _hint(value: object, allowed: str) -> str:
     return f'; did you mean "{near}"?' if near else ""
 
 
-def _unknown_key(path: KeyPath, section: type[Section]) -> str:
+def _unknown_key(path: KeyPath, known: Iterable[str]) -> str:
     what = f"there is no such {'section' if len(path) == 1 else 'key'}"
-    if near := nearest(path[-1], section.model_fields):
+    if near := nearest(path[-1], known):
         return f"{what}; did you mean {_dotted((*path[:-1], near))}?"
     elsewhere = [other for other in _all_paths(Config, ()) if other[-1] == path[-1]]
     if elsewhere:
         return f"{what}; did you mean {' or '.join(map(_dotted, elsewhere))}?"
-    return f"{what}; allowed: {', '.join(section.model_fields)}"
-
-
-def _section(path: KeyPath) -> type[Section]:
-    section: type[Section] = Config
-    for part in path:
-        section = section.model_fields[part].annotation  # type: ignore[assignment]
-    return section
+    return f"{what}; allowed: {', '.join(known)}"
 
 
 def _all_paths(model: type[BaseModel], path: KeyPath) -> Iterator[KeyPath]:
@@ -229,6 +222,8 @@ def _all_paths(model: type[BaseModel], path: KeyPath) -> Iterator[KeyPath]:
         yield (*path, name)
         if is_section(field.annotation):
             yield from _all_paths(field.annotation, (*path, name))  # type: ignore[arg-type]
+        elif named := named_section(field.annotation):
+            yield from _all_paths(named, (*path, name, "NAME"))
 
 
 def _dotted(path: KeyPath) -> str:

@@ -119,9 +119,12 @@ class Talk(Section):
     mode: Literal["hold", "toggle", "hands_free"] = Field(
         default="hold", description="Speak while the button is held, between two taps, or at any time."
     )
-    barge_in: Literal["button", "server_vad"] = Field(
+    barge_in: Literal["off", "button", "server_vad", "local_vad", "wake_word"] = Field(
         default="button",
-        description="What may cut an answer; server_vad needs a headset or echo cancellation.",
+        description="What may cut an answer; the two kinds of vad need a headset or echo cancellation.",
+    )
+    capture: Literal["always", "on_demand"] = Field(
+        default="always", description="When the microphone is open: on_demand, only while it has been asked."
     )
     preroll_ms: float = Field(
         default=300.0, ge=0, le=2_000, description="How much from before the press belongs to the turn."
@@ -151,6 +154,9 @@ class Talk(Section):
         ge=0,
         le=5_000,
         description="How long the microphone still hears the loudspeaker's last sample.",
+    )
+    follow_up_s: float = Field(
+        default=0.0, ge=0, le=60, description="How long after an answer a reply needs no button or wake word."
     )
 
 
@@ -270,6 +276,20 @@ def is_section(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
+def named_section(annotation: Any) -> type[Section] | None:
+    """What each table of `[buttons.NAME]` is, for a field that holds any number of them; else None."""
+    inner = get_args(annotation)[1:] if get_origin(annotation) is dict else ()
+    return inner[0] if inner and is_section(inner[0]) else None
+
+
+def table_under(annotation: Any, key: str) -> Any:
+    """The annotation of `key` in a section, or in a table of named sections; None if there is none."""
+    if is_section(annotation):
+        field = annotation.model_fields.get(key)
+        return field.annotation if field else None
+    return named_section(annotation)
+
+
 def allowed_values(field: FieldInfo) -> str:
     """What a key may hold, in words: `a whole number from 5 to 100`."""
     extra = field.json_schema_extra
@@ -277,7 +297,7 @@ def allowed_values(field: FieldInfo) -> str:
         return str(extra["allowed"])
     if get_origin(field.annotation) is Literal:
         return ", ".join(f'"{choice}"' for choice in get_args(field.annotation))
-    if is_section(field.annotation):
+    if is_section(field.annotation) or named_section(field.annotation):
         return "a table"
     if field.annotation is bool:
         return "true or false"

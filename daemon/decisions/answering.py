@@ -28,6 +28,8 @@ def _answer_ended(box: BoxState, event: ev.AnswerEnded, now: float) -> None:
     box.answer_deadline = now + box.settings.answer_s if box.answer is Answer.EXPECTED else None
     if was_sent:
         box.do(ev.ForgetTurn())
+    if event.status == "completed":
+        box.follow_up(now)
 
 
 def _answer_cut(box: BoxState, event: ev.AnswerCut, now: float) -> None:
@@ -47,6 +49,7 @@ def _playback_started(box: BoxState, event: ev.PlaybackStarted, now: float) -> N
 def _playback_drained(box: BoxState, event: ev.PlaybackDrained, now: float) -> None:
     if box.move(Signal.DRAINED):
         box.gate_opens = now + box.settings.echo_tail_ms / 1000
+        box.follow_up(now)
         if box.alarm is Alarm.RINGING:
             box.chime_after = now + CHIME_PAUSE_S
 

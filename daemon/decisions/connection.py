@@ -23,7 +23,9 @@ def _link_ready(box: BoxState, event: ev.LinkReady, now: float) -> None:
 def _link_down(box: BoxState, event: ev.LinkDown, now: float) -> None:
     before = box.turn
     box.link_reason = event.reason
+    box.link_trouble = event.trouble
     box.user_speaking = False
+    box.follow_until = None
     box.response_id = None
     box.answer_deadline = None
     box.move(Signal.DOWN)
@@ -46,6 +48,8 @@ def _tick(box: BoxState, event: ev.Tick, now: float) -> None:
             box.do(ev.ForgetTurn())
     elif box.turn_deadline is not None and now >= box.turn_deadline:
         _turn_due(box, now)
+    if box.follow_until is not None and now >= box.follow_until:
+        box.follow_until = None
     for call in box.waiting_calls.take_overdue(now):
         box.do(ev.Report(f"nobody approved {call.tool} within {box.settings.approve_s:.0f} s"))
         box.do(ev.Reject(call.call_id, "Nobody approved the call in time."))

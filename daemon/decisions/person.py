@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from daemon import events as ev
 from daemon.decisions.state import FLOOR, BoxState, Handlers
-from daemon.talk import TalkMode
+from daemon.events import Trouble
+from daemon.talk import BargeIn, TalkMode
 from daemon.transitions import Alarm, Link, Signal, Turn
 from daemon.waiting_calls import WaitingCall
 
@@ -18,25 +19,39 @@ def _pressed(box: BoxState, event: ev.Pressed, now: float) -> None:
         _consent(box, ev.Consent(), now)
     elif box.muted:
         box.cut(now)
-        box.do(ev.Refuse(MUTED))
+        box.do(ev.Refuse(MUTED, Trouble.MUTED))
+    elif box.answering and box.settings.barge_in is BargeIn.OFF and box.turn not in FLOOR:
+        box.do(ev.Refuse("the answer is played to its end", Trouble.BUSY))
     elif box.settings.mode is TalkMode.HANDS_FREE:
         box.cut(now)
         if box.link is Link.DOWN:
             box.refuse_offline()
-    elif box.settings.mode is TalkMode.TOGGLE and box.turn is Turn.OPEN:
+    elif box.turn is Turn.OPEN and (box.until_silence or box.settings.mode is TalkMode.TOGGLE):
         box.done(now)
     else:
         box.talk(now)
 
 
 def _released(box: BoxState, event: ev.Released, now: float) -> None:
-    if box.settings.mode is TalkMode.HOLD and box.turn is Turn.OPEN:
+    if box.settings.mode is TalkMode.HOLD and box.turn is Turn.OPEN and not box.until_silence:
         box.done(now)
+
+
+def _tapped(box: BoxState, event: ev.Tapped, now: float) -> None:
+    if box.settings.mode is TalkMode.HOLD and box.turn is Turn.OPEN:
+        box.until_silence = True
+
+
+def _abandoned(box: BoxState, event: ev.Abandoned, now: float) -> None:
+    if box.turn in FLOOR and box.move(Signal.STOP):
+        box.turn_deadline = None
+        box.do(ev.ClearTurn("the press meant something else"))
 
 
 def _stop(box: BoxState, event: ev.Stop, now: float) -> None:
     before = box.turn
     box.cut(now)
+    box.follow_until = None
     if box.move(Signal.STOP):
         box.turn_deadline = None
         box.do(ev.ForgetTurn() if before is Turn.SENT else ev.ClearTurn("stopped"))
@@ -64,9 +79,9 @@ def _say(box: BoxState, event: ev.Say, now: float) -> None:
 
 def _may_send_text(box: BoxState) -> bool:
     if box.link is not Link.READY:
-        box.do(ev.Refuse(f"not connected: {box.link_reason}"))
+        box.do(ev.Refuse(f"not connected: {box.link_reason}", box.link_trouble))
     elif box.turn in FLOOR:
-        box.do(ev.Refuse("the user is talking"))
+        box.do(ev.Refuse("the user is talking", Trouble.BUSY))
     else:
         return True
     return False
@@ -75,6 +90,7 @@ def _may_send_text(box: BoxState) -> bool:
 def _mute(box: BoxState, event: ev.Mute, now: float) -> None:
     box.muted = True
     box.user_speaking = False
+    box.follow_until = None
     was_live = box.turn is Turn.LIVE
     if box.move(Signal.MUTED):
         box.turn_deadline = None
@@ -104,13 +120,15 @@ def _dissent(box: BoxState, event: ev.Dissent, now: float) -> None:
 def _first_waiting_call(box: BoxState) -> WaitingCall | None:
     call = box.waiting_calls.take_first()
     if call is None:
-        box.do(ev.Refuse("nothing waits for approval"))
+        box.do(ev.Refuse("nothing waits for approval", Trouble.NOTHING))
     return call
 
 
 HANDLERS: Handlers = {
     ev.Pressed: _pressed,
     ev.Released: _released,
+    ev.Tapped: _tapped,
+    ev.Abandoned: _abandoned,
     ev.Stop: _stop,
     ev.Ask: _ask,
     ev.Say: _say,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from daemon import events as ev
-from daemon.events import Command, Phase
-from daemon.talk import TalkMode, TalkSettings
+from daemon.events import Command, Phase, Trouble
+from daemon.talk import Capture, TalkMode, TalkSettings
 from daemon.transitions import (
     ALARM,
     ANSWER,
@@ -42,7 +42,12 @@ class BoxState:
         self.link = Link.DOWN
         self.alarm = Alarm.QUIET
         self.link_reason = "not connected yet"
+        self.link_trouble = Trouble.OFFLINE
         self.muted = False
+        self.microphone_lost: str | None = None  # why, or None while it works
+        self.echo_safe = True
+        self.until_silence = False  # the turn ends when the user has finished speaking
+        self.follow_until: float | None = None
         self.waiting_calls = WaitingCalls()
         self.period_s = period_s
         self.user_speaking = False
@@ -67,6 +72,8 @@ class BoxState:
             return Phase.RINGING
         if self.speaker is Speaker.PLAYING:
             return Phase.SPEAKING
+        if self.follow_until is not None:
+            return Phase.FOLLOW_UP
         if self.turn in (Turn.HELD, Turn.SENT) or self.answer is not Answer.NONE:
             return Phase.THINKING
         if self.link is Link.READY:
@@ -81,7 +88,15 @@ class BoxState:
     @property
     def judging(self) -> bool:
         """The voice detector's verdict on the next period matters."""
-        return self.turn in FLOOR
+        return self.turn in FLOOR or self.follow_until is not None
+
+    @property
+    def wants_microphone(self) -> bool:
+        """It should be open: what the device layer is asked for after every step."""
+        if self.muted:
+            return False
+        asked = self.turn in (*FLOOR, Turn.LIVE) or self.follow_until is not None
+        return asked or self.settings.capture is Capture.ALWAYS
 
     @property
     def may_chime(self) -> bool:
@@ -98,10 +113,18 @@ class BoxState:
             self.answer_deadline = None
             self.gate_opens = now  # whoever interrupts is about to speak
 
-    def talk(self, now: float) -> None:
+    def talk(self, now: float, preroll_ms: float | None = None, until_silence: bool = False) -> None:
+        """The user takes the floor, with so much from before; by default what is free of our own sound.
+
+        `until_silence`: the turn ends when the user has finished speaking, not by the button.
+        """
         before = self.turn
-        preroll_ms = self.clean_preroll_ms(now)
+        if preroll_ms is None:
+            preroll_ms = self.clean_preroll_ms(now)
         self.cut(now)
+        if self.microphone_lost is not None:
+            self.do(ev.Refuse(f"no microphone: {self.microphone_lost}", Trouble.NO_MICROPHONE))
+            return
         if self.link is Link.DOWN and before in (Turn.IDLE, Turn.HELD):
             self.refuse_offline()
             return
@@ -110,6 +133,8 @@ class BoxState:
         if not self.move(Signal.TALK):
             return
         self.turn_deadline = now + self.settings.max_turn_s
+        self.until_silence = until_silence
+        self.follow_until = None
         if before is not Turn.CLOSING:
             self.turn_ms = self.speech_ms = 0.0
             self.detector_heard = False
@@ -124,7 +149,7 @@ class BoxState:
 
     def refuse_offline(self) -> None:
         self.do(ev.ConnectNow())
-        self.do(ev.Refuse(f"not connected: {self.link_reason}"))
+        self.do(ev.Refuse(f"not connected: {self.link_reason}", self.link_trouble))
 
     def done(self, now: float) -> None:
         self.move(Signal.DONE)
@@ -172,8 +197,16 @@ class BoxState:
     def stream(self) -> None:
         """Hands-free: listen from now on, if that is possible now."""
         hands_free = self.settings.mode is TalkMode.HANDS_FREE and self.link is Link.READY
-        if hands_free and not self.muted and self.move(Signal.STREAM):
+        hearing = not self.muted and self.microphone_lost is None
+        if hands_free and hearing and self.move(Signal.STREAM):
             self.do(ev.StartStreaming())
+
+    def follow_up(self, now: float) -> None:
+        """After the answer to a turn that was not held: listen for a reply for a while."""
+        over = not self.answering and self.turn is Turn.IDLE
+        if over and self.until_silence and self.settings.follow_up_s and not self.muted:
+            self.follow_until = max(now, self.gate_opens) + self.settings.follow_up_s
+            self.until_silence = False
 
     def dismiss_alarm(self, now: float) -> None:
         self.cut(now)

@@ -8,8 +8,8 @@ import pytest
 
 from daemon import events as ev
 from daemon.appliance import Appliance
-from daemon.events import Phase
-from daemon.talk import BargeIn, TalkMode, TalkSettings
+from daemon.events import Phase, Trouble
+from daemon.talk import BargeIn, Capture, TalkMode, TalkSettings
 from daemon.transitions import Alarm, Answer, Link, Speaker, Turn
 
 PERIOD_S = 0.01
@@ -263,7 +263,7 @@ def test_stuck_button_ends_the_turn() -> None:
 def test_press_without_link_is_refused_and_hurries_the_link() -> None:
     box = appliance()
     box.step(ev.LinkDown("name not resolved"), 0.0)
-    refused = [ev.ConnectNow(), ev.Refuse("not connected: name not resolved")]
+    refused = [ev.ConnectNow(), ev.Refuse("not connected: name not resolved", Trouble.OFFLINE)]
     play(box, [(1.0, ev.Pressed(), refused), (1.5, ev.Released(), [])])
 
 
@@ -359,8 +359,8 @@ def test_say_waits_behind_the_answer() -> None:
 def test_texts_are_refused_while_the_user_talks_or_the_link_is_down(event: ev.Event) -> None:
     box = ready()
     box.step(ev.Pressed(), 1.0)
-    play(box, [(1.1, event, [ev.Refuse("the user is talking")])])
-    play(appliance(), [(1.1, event, [ev.Refuse("not connected: not connected yet")])])
+    play(box, [(1.1, event, [ev.Refuse("the user is talking", Trouble.BUSY)])])
+    play(appliance(), [(1.1, event, [ev.Refuse("not connected: not connected yet", Trouble.OFFLINE)])])
 
 
 def test_hands_free_streams_from_ready_to_down() -> None:
@@ -459,7 +459,7 @@ def test_mute_in_mid_turn_clears_the_turn_and_refuses_presses_until_unmute() -> 
         [
             (1.5, ev.Mute(), [ev.ClearTurn("muted")]),
             (1.6, ev.Released(), []),
-            (2.0, ev.Pressed(), [ev.Refuse("the microphone is muted")]),
+            (2.0, ev.Pressed(), [ev.Refuse("the microphone is muted", Trouble.MUTED)]),
             (2.1, ev.Released(), []),
             (3.0, ev.Unmute(), []),
             (4.0, ev.Pressed(), [ev.OpenTurn(300.0)]),
@@ -482,7 +482,7 @@ def test_mute_leaves_a_question_that_was_asked_before() -> None:
 
 def test_press_while_muted_still_cuts_the_answer() -> None:
     box = answering()
-    refused = [ev.Interrupt(), ev.Refuse("the microphone is muted")]
+    refused = [ev.Interrupt(), ev.Refuse("the microphone is muted", Trouble.MUTED)]
     play(box, [(2.0, ev.Mute(), []), (2.1, ev.Pressed(), refused)])
 
 
@@ -498,7 +498,7 @@ def test_hands_free_mute_stops_streaming_and_unmute_starts_it_again() -> None:
             (0.5, ev.UserSpeechStarted(), []),
             (1.0, ev.Mute(), [ev.StopStreaming()]),
             (1.1, ev.Mute(), []),
-            (1.2, ev.Pressed(), [ev.Refuse("the microphone is muted")]),
+            (1.2, ev.Pressed(), [ev.Refuse("the microphone is muted", Trouble.MUTED)]),
             (2.0, ev.Unmute(), [ev.StartStreaming()]),
         ],
     )
@@ -568,8 +568,8 @@ def test_commands_approve_and_reject_from_afar() -> None:
         [
             (2.0, ev.Dissent(), [ev.Reject("c1", "A person rejected the call.")]),
             (2.1, ev.Consent(), [ev.Approve("c2")]),
-            (2.2, ev.Consent(), [ev.Refuse("nothing waits for approval")]),
-            (2.3, ev.Dissent(), [ev.Refuse("nothing waits for approval")]),
+            (2.2, ev.Consent(), [ev.Refuse("nothing waits for approval", Trouble.NOTHING)]),
+            (2.3, ev.Dissent(), [ev.Refuse("nothing waits for approval", Trouble.NOTHING)]),
         ],
     )
 
@@ -710,3 +710,232 @@ def test_press_dismisses_the_alarm_before_it_approves_anything() -> None:
     box = wanted(ringing(ready()), "c1", at=5.1)
     play(box, [(5.5, ev.Pressed(), [ev.Interrupt(), ev.DismissAlarm()])])
     play(box, [(6.5, ev.Pressed(), [ev.Approve("c1")])])
+
+
+# ---- taps, and turns that end by themselves -----------------------------------
+
+
+def test_tap_lets_the_turn_go_on_until_the_user_has_finished() -> None:
+    box = ready()
+    play(box, [(1.0, ev.Pressed(), [ev.OpenTurn(300.0)]), (1.2, ev.Tapped(), [])])
+    at = speak(box, 1.2, 30)
+    play(box, [(at, ev.SpeechEnded(), []), (at + 0.01, QUIET, [ev.UploadPeriod(), ev.CommitTurn()])])
+
+
+def test_second_press_ends_a_tapped_turn() -> None:
+    box = ready()
+    play(box, [(1.0, ev.Pressed(), [ev.OpenTurn(300.0)]), (1.2, ev.Tapped(), [])])
+    at = speak(box, 1.2, 30)
+    play(box, [(at, ev.Pressed(), []), (at + 0.1, ev.Tapped(), []), (at + 0.11, MIC, COMMITTED)])
+
+
+COMMITTED = [ev.UploadPeriod(), ev.CommitTurn()]
+
+
+def test_tapped_turn_is_not_ended_by_a_release() -> None:
+    box = ready()
+    play(box, [(1.0, ev.Pressed(), [ev.OpenTurn(300.0)]), (1.2, ev.Tapped(), []), (1.3, ev.Released(), [])])
+    assert box.turn is Turn.OPEN
+
+
+def test_tapped_turn_in_which_nothing_is_said_is_cleared() -> None:
+    box = ready()
+    script: Script = [
+        (1.0, ev.Pressed(), [ev.OpenTurn(300.0)]),
+        (1.2, ev.Tapped(), []),
+        (6.0, ev.NothingSaid(), [ev.ClearTurn("nothing was said")]),
+    ]
+    play(box, script)
+    assert box.next_deadline() is None
+
+
+def test_held_turn_is_ended_neither_by_silence_nor_by_nothing() -> None:
+    box = ready()
+    play(box, [(1.0, ev.Pressed(), [ev.OpenTurn(300.0)]), (2.0, ev.SpeechEnded(), [])])
+    play(box, [(6.0, ev.NothingSaid(), [])])
+    assert box.turn is Turn.OPEN
+
+
+def test_press_that_meant_something_else_leaves_no_turn() -> None:
+    box = answering()
+    play(box, [(2.0, ev.Pressed(), [ev.Interrupt(), ev.OpenTurn(0.0)])])
+    play(box, [(2.2, ev.Abandoned(), [ev.ClearTurn("the press meant something else")])])
+    assert box.turn is Turn.IDLE
+    play(box, [(2.3, ev.Abandoned(), [])])
+
+
+# ---- follow-up ----------------------------------------------------------------
+
+
+def replied(**settings: Any) -> Appliance:
+    """A box that has answered a tapped turn and listens for a reply since t=3.3."""
+    box = ready(follow_up_s=5.0, **settings)
+    box.step(ev.Pressed(), 1.0)
+    box.step(ev.Tapped(), 1.1)
+    at = speak(box, 1.1, 30)
+    box.step(ev.SpeechEnded(), at)
+    box.step(MIC, at + 0.01)
+    box.step(ev.AnswerStarted("r1"), 2.0)
+    box.step(ev.PlaybackStarted(), 2.1)
+    box.step(ev.AnswerEnded("r1", "completed", ""), 2.5)
+    box.step(ev.PlaybackDrained(), 3.0)
+    assert box.phase is Phase.FOLLOW_UP
+    return box
+
+
+def test_reply_needs_no_button() -> None:
+    box = replied()
+    play(box, [(4.5, ev.SpeechStarted(200.0), [ev.OpenTurn(500.0)])])
+    at = speak(box, 4.5, 30)
+    play(box, [(at, ev.SpeechEnded(), []), (at + 0.01, MIC, COMMITTED)])
+
+
+def test_reply_begins_where_our_own_sound_ended() -> None:
+    play(replied(echo_tail_ms=250.0), [(3.5, ev.SpeechStarted(200.0), [ev.OpenTurn(250.0)])])
+
+
+def test_nobody_replies() -> None:
+    box = replied()
+    assert box.next_deadline() == pytest.approx(8.3)
+    box.step(ev.Tick(), 8.3)
+    assert box.phase is Phase.IDLE
+    play(box, [(8.5, ev.SpeechStarted(0.0), [])])
+
+
+@pytest.mark.parametrize("event", [ev.Stop(), ev.Mute(), ev.LinkDown("lost"), ev.MicrophoneLost("unplugged")])
+def test_nobody_can_reply_after(event: ev.Event) -> None:
+    box = replied()
+    box.step(event, 4.0)
+    assert box.phase is not Phase.FOLLOW_UP
+    box.step(ev.SpeechStarted(0.0), 4.1)
+    assert box.turn is Turn.IDLE
+
+
+def test_held_turn_is_not_followed_up() -> None:
+    box = answering(follow_up_s=5.0)
+    box.step(ev.AnswerEnded("r1", "completed", ""), 2.5)
+    box.step(ev.PlaybackDrained(), 3.0)
+    assert box.phase is Phase.IDLE
+
+
+# ---- wake word ----------------------------------------------------------------
+
+
+def test_wake_word_opens_a_turn_that_silence_ends() -> None:
+    box = ready()
+    play(box, [(1.0, ev.WakeWordHeard(), [ev.OpenTurn(0.0)])])
+    at = speak(box, 1.0, 30)
+    play(box, [(at, ev.SpeechEnded(), []), (at + 0.01, MIC, COMMITTED)])
+
+
+@pytest.mark.parametrize(
+    ("barge_in", "expected"),
+    [(BargeIn.BUTTON, []), (BargeIn.WAKE_WORD, [ev.Interrupt(), ev.OpenTurn(0.0)])],
+)
+def test_wake_word_over_an_answer(barge_in: BargeIn, expected: list[Any]) -> None:
+    play(answering(barge_in=barge_in), [(2.0, ev.WakeWordHeard(), expected)])
+
+
+def test_wake_word_in_an_open_turn_is_part_of_it() -> None:
+    box = ready()
+    play(box, [(1.0, ev.Pressed(), [ev.OpenTurn(300.0)]), (1.5, ev.WakeWordHeard(), [])])
+
+
+# ---- barge-in -----------------------------------------------------------------
+
+
+def test_answer_that_nothing_may_interrupt_but_stop() -> None:
+    box = answering(barge_in=BargeIn.OFF)
+    play(box, [(2.0, ev.Pressed(), [ev.Refuse("the answer is played to its end", Trouble.BUSY)])])
+    play(box, [(2.1, ev.Released(), []), (2.2, ev.Stop(), [ev.Interrupt()])])
+
+
+def test_voice_over_the_answer_takes_the_floor_from_its_onset() -> None:
+    box = answering(barge_in=BargeIn.LOCAL_VAD)
+    play(box, [(2.0, ev.SpokenOver(250.0), [ev.Interrupt(), ev.OpenTurn(550.0)])])
+    at = speak(box, 2.0, 30)
+    play(box, [(at, ev.SpeechEnded(), []), (at + 0.01, MIC, COMMITTED)])
+
+
+def test_voice_over_the_answer_hands_free_goes_up_from_its_onset() -> None:
+    box = ready(TalkMode.HANDS_FREE, barge_in=BargeIn.LOCAL_VAD)
+    box.step(ev.AnswerStarted("r1"), 1.0)
+    box.step(ev.PlaybackStarted(), 1.1)
+    play(box, [(1.9, MIC, []), (2.0, ev.SpokenOver(250.0), [ev.Interrupt(), ev.UploadPreroll(550.0)])])
+    play(box, [(2.1, MIC, [ev.UploadPeriod()])])
+
+
+@pytest.mark.parametrize("barge_in", [BargeIn.OFF, BargeIn.BUTTON, BargeIn.SERVER_VAD, BargeIn.WAKE_WORD])
+def test_voice_over_the_answer_counts_only_where_it_was_asked_for(barge_in: BargeIn) -> None:
+    play(answering(barge_in=barge_in), [(2.0, ev.SpokenOver(250.0), [])])
+
+
+@pytest.mark.parametrize("barge_in", [BargeIn.SERVER_VAD, BargeIn.LOCAL_VAD])
+def test_echo_that_is_not_cancelled_makes_the_box_half_duplex(barge_in: BargeIn) -> None:
+    box = ready(TalkMode.HANDS_FREE, barge_in=barge_in)
+    play(box, [(0.5, ev.EchoJudged(safe=False), [])])
+    box.step(ev.AnswerStarted("r1"), 1.0)
+    box.step(ev.PlaybackStarted(), 1.1)
+    play(box, [(1.5, MIC, []), (1.6, ev.SpokenOver(100.0), [])])
+
+
+# ---- devices that go ----------------------------------------------------------
+
+GONE = ev.Refuse("no microphone: it was unplugged", Trouble.NO_MICROPHONE)
+
+
+def test_press_without_a_microphone_is_refused() -> None:
+    box = ready()
+    play(box, [(1.0, ev.MicrophoneLost("it was unplugged"), []), (2.0, ev.Pressed(), [GONE])])
+    play(box, [(3.0, ev.MicrophoneBack(), []), (4.0, ev.Pressed(), [ev.OpenTurn(300.0)])])
+
+
+def test_held_turn_goes_on_when_the_microphone_is_back() -> None:
+    box = ready()
+    play(box, [(1.0, ev.Pressed(), [ev.OpenTurn(300.0)])])
+    speak(box, 1.0, 20)
+    play(box, [(1.3, ev.MicrophoneLost("it was unplugged"), []), (2.0, ev.MicrophoneBack(), [])])
+    play(box, [(2.1, MIC, [ev.UploadPeriod()]), (2.2, ev.Released(), []), (2.21, MIC, COMMITTED)])
+
+
+def test_turn_that_waits_for_silence_ends_with_its_microphone() -> None:
+    box = ready()
+    box.step(ev.WakeWordHeard(), 1.0)
+    at = speak(box, 1.0, 30)
+    play(box, [(at, ev.MicrophoneLost("it was unplugged"), [])])
+    nothing = ev.Report("the microphone delivered nothing after the release")
+    play(box, [(at + 0.021, ev.Tick(), [nothing, ev.CommitTurn()])])
+
+
+def test_hands_free_streams_again_when_the_microphone_is_back() -> None:
+    box = ready(TalkMode.HANDS_FREE)
+    play(box, [(1.0, ev.MicrophoneLost("it was unplugged"), [ev.StopStreaming()])])
+    play(box, [(1.5, ev.LinkDown("lost"), []), (1.6, ev.LinkConnecting(), []), (1.7, ev.LinkReady(), [])])
+    play(box, [(2.0, ev.MicrophoneBack(), [ev.StartStreaming()])])
+
+
+def test_answer_ends_with_the_loudspeaker() -> None:
+    box = answering()
+    play(box, [(2.0, ev.SpeakerLost(), [ev.Interrupt()]), (2.1, ev.SpeakerLost(), [])])
+
+
+# ---- when the microphone is open ----------------------------------------------
+
+
+def test_microphone_is_open_on_demand_only() -> None:
+    box = ready(capture=Capture.ON_DEMAND)
+    assert not box.wants_microphone
+    box.step(ev.Pressed(), 1.0)
+    assert box.wants_microphone
+    box.step(ev.Released(), 1.5)
+    assert box.wants_microphone  # the period that holds the release is still to come
+    box.step(MIC, 1.51)
+    assert not box.wants_microphone
+
+
+def test_microphone_is_closed_while_muted_whatever_happens() -> None:
+    box = ready()
+    assert box.wants_microphone
+    box.step(ev.Mute(), 1.0)
+    box.step(ev.Pressed(), 1.1)
+    assert not box.wants_microphone

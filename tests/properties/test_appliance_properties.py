@@ -9,21 +9,28 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from daemon import events as ev
 from daemon.appliance import Appliance
 from daemon.events import Phase
-from daemon.talk import BargeIn, TalkMode, TalkSettings
+from daemon.talk import BargeIn, Capture, TalkMode, TalkSettings
 from daemon.transitions import Alarm, Answer, Link, Speaker, Turn
 
 FLOOR = (Turn.OPEN, Turn.CLOSING)
-AT_REST = (Phase.IDLE, Phase.CONNECTING, Phase.OFFLINE)
+AT_REST = (Phase.IDLE, Phase.CONNECTING, Phase.OFFLINE, Phase.FOLLOW_UP)
 PERIOD_S = 0.01
 
 
 class Box(RuleBasedStateMachine):
     """Random interleavings of everything the world can do to the box."""
 
-    @initialize(mode=st.sampled_from(TalkMode), barge_in=st.sampled_from(BargeIn))
-    def build(self, mode: TalkMode, barge_in: BargeIn) -> None:
-        self.box = Appliance(TalkSettings(mode=mode, barge_in=barge_in), PERIOD_S)
+    @initialize(
+        mode=st.sampled_from(TalkMode),
+        barge_in=st.sampled_from(BargeIn),
+        capture=st.sampled_from(Capture),
+        follow_up_s=st.sampled_from([0.0, 8.0]),
+    )
+    def build(self, mode: TalkMode, barge_in: BargeIn, capture: Capture, follow_up_s: float) -> None:
+        talk = TalkSettings(mode=mode, barge_in=barge_in, capture=capture, follow_up_s=follow_up_s)
+        self.box = Appliance(talk, PERIOD_S)
         self.mode = mode
+        self.deaf = False  # the microphone has gone
         self.now = 100.0
         self.turns_open = 0
         self.answers = 0
@@ -43,7 +50,8 @@ class Box(RuleBasedStateMachine):
                 case ev.OpenTurn(preroll_ms=preroll_ms):
                     assert not self.box.muted
                     assert self.turns_open == 0, "a turn inside a turn"
-                    assert 0 <= preroll_ms <= self.box.settings.preroll_ms
+                    assert not self.deaf
+                    assert 0 <= preroll_ms <= self.box.settings.preroll_ms + getattr(event, "onset_ms", 0.0)
                     self.turns_open = 1
                 case ev.ClearTurn() | ev.ForgetTurn():
                     assert self.turns_open == 1, "the end of a turn that was never opened"
@@ -56,6 +64,10 @@ class Box(RuleBasedStateMachine):
                     assert not self.box.muted
                 case ev.StartStreaming():
                     assert not self.box.muted
+                    assert not self.deaf
+                case ev.UploadPreroll():
+                    assert self.box.turn is Turn.LIVE
+                    assert self.box.settings.barge_in is BargeIn.LOCAL_VAD
                 case ev.Approve(call_id) | ev.Reject(call_id):
                     assert call_id in self.waiting, "decided twice, or never asked"
                     self.waiting.discard(call_id)
@@ -64,7 +76,7 @@ class Box(RuleBasedStateMachine):
                     assert self.box.turn in (Turn.IDLE, Turn.LIVE), "rang into a turn"
                     assert not self.box.answering, "rang into an answer"
                 case ev.DismissAlarm():
-                    assert isinstance(event, ev.Pressed | ev.Stop)
+                    assert isinstance(event, ev.Pressed | ev.Stop | ev.WakeWordHeard)
                     self.due = False
         if any(isinstance(c, ev.OpenTurn) for c in commands):
             assert self.box.turn is Turn.OPEN
@@ -75,6 +87,10 @@ class Box(RuleBasedStateMachine):
         was, was_ringing = self.box.turn, self.box.alarm is Alarm.RINGING
         calls = len(self.waiting)
         talks = not was_ringing and not self.box.muted and (not calls or was in FLOOR)
+        may_cut = self.box.settings.barge_in is not BargeIn.OFF or was in FLOOR
+        talks = talks and (may_cut or not self.box.answering)
+        ends = was is Turn.OPEN and (self.mode is TalkMode.TOGGLE or self.box.until_silence)
+        talks = talks and (ends or not self.deaf)
         if talks and was is Turn.SENT and self.mode is not TalkMode.HANDS_FREE:
             self.turns_open = 0  # a committed turn is replaced, not forgotten first
         commands = self.tell(ev.Pressed())
@@ -92,8 +108,73 @@ class Box(RuleBasedStateMachine):
     @rule()
     def release(self) -> None:
         self.tell(ev.Released())
-        if self.mode is TalkMode.HOLD:
+        if self.mode is TalkMode.HOLD and not self.box.until_silence:
             assert self.box.turn is not Turn.OPEN, "a lost release"
+
+    @rule()
+    def tap(self) -> None:
+        """The gesture is known after the press; whatever the box made of the press."""
+        self.press()
+        self.tell(ev.Tapped())
+
+    @rule()
+    def abandon(self) -> None:
+        self.press()
+        self.tell(ev.Abandoned())
+        assert self.box.turn not in FLOOR
+
+    @rule(over=st.booleans(), onset_ms=st.sampled_from([0.0, 250.0]))
+    def voice(self, over: bool, onset_ms: float) -> None:
+        was_sent = self.box.turn is Turn.SENT
+        if over and was_sent and self.takes_the_floor:
+            self.turns_open = 0  # a committed turn is replaced, not forgotten first
+        commands = self.tell(ev.SpokenOver(onset_ms) if over else ev.SpeechStarted(onset_ms))
+        if over and ev.Interrupt() in commands:
+            assert self.box.echo_safe
+        assert not (was_sent and not over and commands)
+
+    @property
+    def takes_the_floor(self) -> bool:
+        """A voice over the answer would."""
+        box = self.box
+        wanted = box.settings.barge_in is BargeIn.LOCAL_VAD and box.echo_safe
+        return wanted and not box.muted and not self.deaf and not self.waiting
+
+    @rule(said=st.booleans())
+    def silence(self, said: bool) -> None:
+        self.tell(ev.SpeechEnded() if said else ev.NothingSaid())
+        assert not (self.box.turn is Turn.OPEN and self.box.until_silence)
+
+    @rule()
+    def wake_word(self) -> None:
+        box = self.box
+        heard = self.mode is not TalkMode.HANDS_FREE and not box.muted and box.alarm is not Alarm.RINGING
+        if heard and box.turn is Turn.SENT and box.settings.barge_in is BargeIn.WAKE_WORD and not self.deaf:
+            self.turns_open = 0  # a committed turn is replaced, not forgotten first
+        self.tell(ev.WakeWordHeard())
+
+    @rule(safe=st.booleans())
+    def echo_judged(self, safe: bool) -> None:
+        assert self.tell(ev.EchoJudged(safe)) == []
+
+    @rule()
+    def microphone_lost(self) -> None:
+        self.deaf = True
+        self.tell(ev.MicrophoneLost("unplugged"))
+        assert self.box.turn is not Turn.LIVE
+        assert not (self.box.turn is Turn.OPEN and self.box.until_silence)
+
+    @rule()
+    def microphone_back(self) -> None:
+        self.deaf = False
+        self.tell(ev.MicrophoneBack())
+        if self.mode is TalkMode.HANDS_FREE and self.box.link is Link.READY and not self.box.muted:
+            assert self.box.turn is Turn.LIVE
+
+    @rule()
+    def speaker_lost(self) -> None:
+        self.tell(ev.SpeakerLost())
+        assert self.box.speaker is Speaker.SILENT
 
     @rule(n=st.integers(5, 40))
     def whole_turn(self, n: int) -> None:
@@ -104,7 +185,7 @@ class Box(RuleBasedStateMachine):
             self.press()
         self.release()
         self.microphone(True, 1)
-        assert self.box.turn not in FLOOR or self.mode is TalkMode.TOGGLE
+        assert self.box.turn not in FLOOR or self.mode is TalkMode.TOGGLE or self.box.until_silence
 
     @rule()
     def mute(self) -> None:
@@ -114,7 +195,7 @@ class Box(RuleBasedStateMachine):
     @rule()
     def unmute(self) -> None:
         self.tell(ev.Unmute())
-        if self.mode is TalkMode.HANDS_FREE and self.box.link is Link.READY:
+        if self.mode is TalkMode.HANDS_FREE and self.box.link is Link.READY and not self.deaf:
             assert self.box.turn is Turn.LIVE
 
     @rule(again=st.booleans())
@@ -223,7 +304,13 @@ class Box(RuleBasedStateMachine):
         chiming = (
             box.alarm is not Alarm.QUIET and box.phase in (*AT_REST, Phase.RINGING) and not box.answering
         )
-        assert (box.next_deadline() is not None) == (waiting or chiming or bool(self.waiting))
+        listening = box.follow_until is not None
+        assert (box.next_deadline() is not None) == (waiting or chiming or listening or bool(self.waiting))
+        assert not (listening and (box.muted or self.deaf or box.turn is not Turn.IDLE))
+        assert (box.phase is Phase.FOLLOW_UP) <= listening
+        on_demand = box.settings.capture is Capture.ON_DEMAND
+        at_rest = box.turn in (Turn.IDLE, Turn.HELD, Turn.SENT) and not listening
+        assert box.wants_microphone == (not box.muted and not (on_demand and at_rest))
         assert {call.call_id for call in box.waiting_calls.calls} == self.waiting
         assert (box.alarm is not Alarm.QUIET) == self.due
         assert not (box.muted and box.turn in (*FLOOR, Turn.LIVE))
