@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from daemon.state_file import StateFile
 from daemon.timers import MAX_LABEL_CHARS, Timer
-
-log = logging.getLogger("harkd")
 
 FILE_BOUND_BYTES = 64 * 1024
 """Full, the book takes a third of it."""
@@ -22,25 +19,20 @@ class TimerFile:
     """`{"timers": [{"id": 1, "label": "tea", "due_unix": 1700000000.0}]}`, written atomically."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._file = StateFile(path, "timers", FILE_BOUND_BYTES)
 
     def load(self) -> list[Timer]:
         """The timers in the file, none if there is no file or it cannot be read.
 
         A damaged file is set aside as `NAME.damaged`, with a warning. Never raises.
         """
-        try:
-            with self._path.open("rb") as stream:
-                content = stream.read(FILE_BOUND_BYTES + 1)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            log.warning("%s: the timers cannot be read: %s", self._path, error.strerror)
+        content = self._file.read()
+        if content is None:
             return []
         try:
             return _timers_in(content)
         except (ValueError, RecursionError) as error:
-            self._set_aside(error)
+            self._file.set_aside(error)
             return []
 
     def save(self, timers: Sequence[Timer]) -> None:
@@ -49,27 +41,7 @@ class TimerFile:
         Raises `OSError`, for example on a read-only disk; the old file is still there then.
         """
         entries = [{"id": t.id, "label": t.label, "due_unix": t.due_unix} for t in timers]
-        beside = self._path.with_name(f".{self._path.name}.new")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o640)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(json.dumps({"timers": entries}, ensure_ascii=False).encode() + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(beside, self._path)
-        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)  # or the new name may be lost
-        finally:
-            os.close(directory)
-
-    def _set_aside(self, why: Exception) -> None:
-        aside = self._path.with_name(f"{self._path.name}.damaged")
-        try:
-            os.replace(self._path, aside)
-            outcome = f"set aside as {aside.name}"
-        except OSError as error:
-            outcome = f"and cannot be set aside: {error.strerror}"
-        log.warning("%s: damaged, %s: %s; timers are lost", self._path, outcome, why)
+        self._file.write(json.dumps({"timers": entries}, ensure_ascii=False).encode() + b"\n")
 
 
 def _timers_in(content: bytes) -> list[Timer]:

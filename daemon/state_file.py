@@ -1,0 +1,60 @@
+"""A small file that is never found half written. Shell around the file system."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+log = logging.getLogger("harkd")
+
+
+class StateFile:
+    """One file of at most `bound_bytes`; `what` names its content in the journal, in the plural."""
+
+    def __init__(self, path: Path, what: str, bound_bytes: int) -> None:
+        self._path = path
+        self._what = what
+        self._bound_bytes = bound_bytes
+
+    def read(self) -> bytes | None:
+        """The content; None if there is no file or it cannot be read, which is logged. Never raises.
+
+        Of a file longer than the bound, one byte more than the bound, which its parser must refuse.
+        """
+        try:
+            with self._path.open("rb") as stream:
+                return stream.read(self._bound_bytes + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            log.warning("%s: the %s cannot be read: %s", self._path, self._what, error.strerror)
+            return None
+
+    def write(self, content: bytes) -> None:
+        """Replace the file; after a power cut it is the old one or the new one. Waits for the disk.
+
+        Raises `OSError`, for example on a read-only disk; the old file is still there then.
+        """
+        beside = self._path.with_name(f".{self._path.name}.new")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o640)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(beside, self._path)
+        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)  # or the new name may be lost
+        finally:
+            os.close(directory)
+
+    def set_aside(self, why: Exception) -> None:
+        """The content is damaged: keep it as `NAME.damaged` for whoever wants to know, with a warning."""
+        aside = self._path.with_name(f"{self._path.name}.damaged")
+        try:
+            os.replace(self._path, aside)
+            outcome = f"set aside as {aside.name}"
+        except OSError as error:
+            outcome = f"and cannot be set aside: {error.strerror}"
+        log.warning("%s: damaged, %s: %s; %s are lost", self._path, outcome, why, self._what)
