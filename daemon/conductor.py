@@ -16,8 +16,7 @@ from daemon import notices
 from daemon.alarms import Alarms
 from daemon.appliance import Appliance
 from daemon.audio.chime import chime
-from daemon.audio.downlink import Downlink
-from daemon.audio.pcm import SAMPLE_BYTES, frames_to_ms, mix_channels, ms_to_frames, pick_channel
+from daemon.audio.pcm import SAMPLE_BYTES, mix_channels, ms_to_frames, pick_channel
 from daemon.audio.playback import AudioTag
 from daemon.audio.preroll import PreRoll
 from daemon.audio.uplink import Uplink
@@ -25,11 +24,12 @@ from daemon.audio.voice import VoiceMeter
 from daemon.bridge import SpeakerTap
 from daemon.decisions.state import FLOOR
 from daemon.exchanges import ExchangeLog
+from daemon.playing import Playing
 from daemon.realtime import model_events as rt
 from daemon.realtime.link import RealtimeLink
-from daemon.realtime.protocol import ProtocolState
 from daemon.realtime.transports.port import Refusal, TransportRefused
 from daemon.realtime.truncation import HeardPosition
+from daemon.sending import TurnSender
 from daemon.sound import Sound
 from daemon.talk import TalkSettings
 from daemon.transitions import Link, Turn
@@ -40,9 +40,6 @@ log = logging.getLogger("harkd")
 SESSION_RATE_HZ = 24_000
 """The only PCM rate the Realtime API takes and gives."""
 
-CHIME = "chime"
-"""Takes the place of a response's id for what the box plays of its own accord."""
-
 SAY_INSTRUCTIONS = "Speak exactly the following text, word for word, and nothing else:\n\n"
 
 
@@ -52,7 +49,6 @@ class Conductor:
     `on_decision` is called with what a person, or time, decided on a tool call; whoever asked sets it.
     """
 
-    link: RealtimeLink
     alarms: Alarms
     on_decision: Callable[[ev.Approve | ev.Reject], None]
 
@@ -69,7 +65,6 @@ class Conductor:
         self.exchanges = ExchangeLog()
         self.last_errors: deque[str] = deque(maxlen=8)
         self._sound = sound
-        self._speaker = speaker
         self._voice = voice
         self._onlookers = list(onlookers)
         self._loop = loop
@@ -77,24 +72,35 @@ class Conductor:
         # The longest turn, and a second for its last periods: a link lost then must not cost its start.
         retain_s = talk.max_turn_s + (talk.preroll_ms + talk.release_tail_ms) / 1000 + 1
         uplink = Uplink(sound.mic_rate_hz, SESSION_RATE_HZ, sound.append_ms, retain_s)
-        self._upload = TurnUpload(uplink, sound.append_ms)
-        self._upload_timer: asyncio.TimerHandle | None = None
-        self._downlink = Downlink(SESSION_RATE_HZ, sound.speaker_rate_hz)
+        upload = TurnUpload(uplink, sound.append_ms)
+        self._sender = TurnSender(upload, self.exchanges, lambda: self._share_floor(loop.time()), loop)
+        self._playing = Playing(
+            speaker,
+            SESSION_RATE_HZ,
+            sound.speaker_rate_hz,
+            lambda: self.step(ev.PlaybackStarted()),
+            self._cut_short,
+        )
         self._chime = b""  # made when it is first needed
-        self._chimes = 0
         self.on_decision = lambda decision: None
         self._inbox: deque[ev.Event] = deque()  # bounded by what one event can cause
         self._pumping = False
         self._period = b""  # the captured period being decided on
         self._refusal: str | None = None
-        self._sent_item: str | None = None  # what the server made of the turn that waits for its answer
-        self._overfull: str | None = None  # the response whose end did not fit the ring
         self._timer: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
-        for timer in (self._timer, self._upload_timer):
-            if timer is not None:
-                timer.cancel()
+        self._sender.close()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    @property
+    def link(self) -> RealtimeLink:
+        return self._sender.link
+
+    @link.setter
+    def link(self, link: RealtimeLink) -> None:
+        self._sender.link = link
 
     # ---- events in ------------------------------------------------------------------
 
@@ -139,7 +145,7 @@ class Conductor:
 
     def _share_floor(self, now: float) -> None:
         """While the user speaks, a tool's result must not make the model speak: it waits for the turn."""
-        taken = self.appliance.turn in FLOOR or self._upload.complete
+        taken = self.appliance.turn in FLOOR or self._sender.finishing
         if self.link.protocol.floor_taken != taken:
             self.link.protocol.floor_taken = taken
             self.link.protocol.tick(now)
@@ -174,7 +180,7 @@ class Conductor:
 
     def drained(self) -> None:
         """Everything queued has been heard."""
-        self.exchanges.sounded(self._speaker.first_audio_at)  # the next part of the answer begins it anew
+        self.exchanges.sounded(self._playing.first_audio_at)  # the next part of the answer begins it anew
         self.step(ev.PlaybackDrained())
 
     def on_period(self, captured: bytes) -> None:
@@ -225,51 +231,32 @@ class Conductor:
         return _TROUBLE.get(kind, ev.Trouble.OFFLINE)
 
     def _session_ready(self, event: rt.RealtimeModelSessionReadyEvent) -> None:
-        self._upload.link_ready(self._loop.time())
+        self._sender.link_ready()
         self.step(ev.LinkReady())
-        self._send_audio()
+        self._sender.send()
         self._tell(notices.LinkChanged("ready", ""))
 
     def _error(self, event: rt.RealtimeModelErrorEvent) -> None:
         self.note_error(f"server: {event.message} ({event.code})")
 
     def _audio(self, event: rt.RealtimeModelAudioEvent) -> None:
-        tag = AudioTag(event.response_id, event.item_id, event.content_index)
-        self._queue(tag, self._downlink.feed(tag, event.data))
+        self._playing.queue(AudioTag(event.response_id, event.item_id, event.content_index), event.data)
 
     def _audio_done(self, event: rt.RealtimeModelAudioDoneEvent) -> None:
-        self._finish(AudioTag(event.response_id, event.item_id, event.content_index))
+        self._playing.finish(AudioTag(event.response_id, event.item_id, event.content_index))
 
-    def _queue(self, tag: AudioTag, pcm: bytes) -> None:
-        if not pcm or tag.response_id == self._overfull:
-            return
-        accepted, started = self._speaker.push(tag, pcm)
-        if started:
-            self.step(ev.PlaybackStarted())
-        if accepted * SAMPLE_BYTES < len(pcm):
-            self._cut_short(tag)
-
-    def _cut_short(self, tag: AudioTag) -> None:
+    def _cut_short(self, response_id: str, position: HeardPosition) -> None:
         """The answer does not fit the ring: cancel the rest, tell the model how far it will be heard."""
-        self._overfull = tag.response_id
         self.note_error(f"answer cut after {self._sound.ring_s:.0f} s: longer than playback.ring_s")
-        queued = next(p.queued_frames for p in self._speaker.so_far() if p.tag == tag)
-        self.link.protocol.interrupt([self._position(tag, queued)], self._loop.time())
-        self._speaker.finish(tag)
+        self.link.protocol.interrupt([position], self._loop.time())
         self.link.flush()
-
-    def _finish(self, tag: AudioTag) -> None:
-        self._queue(tag, self._downlink.finish(tag))
-        self._speaker.finish(tag)
 
     def _turn_started(self, event: rt.RealtimeModelTurnStartedEvent) -> None:
         if not event.out_of_band:
             self.step(ev.AnswerStarted(event.response_id))
 
     def _turn_ended(self, event: rt.RealtimeModelTurnEndedEvent) -> None:
-        # Not every server says `output_audio.done`; the end of the response is the end of its parts.
-        for tag in self._downlink.unfinished(event.response_id or ""):
-            self._finish(tag)
+        self._playing.finish_all(event.response_id or "")
         if event.out_of_band:
             return
         if event.status not in ("completed", "cancelled"):
@@ -290,15 +277,15 @@ class Conductor:
 
     def _input_committed(self, event: rt.RealtimeModelInputCommittedEvent) -> None:
         if self.appliance.turn is Turn.SENT:
-            self._sent_item = event.item_id
+            self._sender.committed_as(event.item_id)
         self.step(ev.InputCommitted())
 
     # ---- commands --------------------------------------------------------------------
 
     def _interrupt(self, command: ev.Interrupt) -> None:
         now = self._loop.time()
-        if self._upload.complete:  # what is cut was still on its way up
-            self._drop_turn()
+        if self._sender.finishing:  # what is cut was still on its way up
+            self._sender.drop()
         positions = self._fall_silent(now)
         self.link.protocol.interrupt(positions, now)
         self.link.flush()
@@ -308,7 +295,7 @@ class Conductor:
         return self.appliance.answering or self.appliance.turn not in (Turn.IDLE, Turn.LIVE)
 
     def speaks(self, response_id: str) -> bool:
-        return any(part.tag.response_id == response_id for part in self._speaker.so_far())
+        return self._playing.speaks(response_id)
 
     def silence(self) -> list[HeardPosition]:
         """The agents' side cuts the answer: fall silent, and say how much of each part was heard."""
@@ -317,21 +304,18 @@ class Conductor:
         return positions
 
     def _fall_silent(self, now: float) -> list[HeardPosition]:
-        silenced, pulled_frames = self._speaker.silence()
-        parts = [part for part in silenced if part.tag.response_id != CHIME]
-        self._downlink.reset()
+        parts, pulled_frames = self._playing.fall_silent()
         self._tell(notices.Interrupted(now, pulled_frames, tuple(parts)))
         self._end_exchange("interrupted")
-        return [self._position(part.tag, part.heard_frames) for part in parts]
+        return [self._playing.position(part.tag, part.heard_frames) for part in parts]
 
     def _open_turn(self, command: ev.OpenTurn) -> None:
-        now, self._sent_item = self._loop.time(), None
+        now = self._loop.time()
         self._unask(now)
         self.exchanges.begin(now, spoken=True)
         if self._voice:
             self._voice.reset()
-        self._upload.open(self._last_ms(command.preroll_ms))
-        self._send_audio()
+        self._sender.open(self._last_ms(command.preroll_ms))
 
     def _last_ms(self, preroll_ms: float) -> bytes:
         wanted = ms_to_frames(int(preroll_ms), self._sound.mic_rate_hz) * SAMPLE_BYTES
@@ -339,71 +323,31 @@ class Conductor:
         return preroll[len(preroll) - min(wanted, len(preroll)) :]
 
     def _upload_preroll(self, command: ev.UploadPreroll) -> None:
-        self._upload.feed(self._last_ms(command.preroll_ms))
-        self._send_audio()
+        self._sender.feed(self._last_ms(command.preroll_ms))
 
     def _upload_period(self, command: ev.UploadPeriod) -> None:
         period, self._period = self._period, b""
-        self._upload.feed(period)
-        self._send_audio()
-
-    def _send_audio(self) -> None:
-        """Hand up what may go up of the turn, and commit it when it is complete."""
-        if self.link.protocol.state is not ProtocolState.READY:
-            return
-        now = self._loop.time()
-        step = self._upload.step(now, self.link.queued_bytes)
-        for batch in step.batches:
-            self.link.protocol.append_audio(batch)
-        if step.batches:
-            self.link.flush()
-            self.exchanges.appended(now)
-        if step.commit:
-            self.link.protocol.commit_audio()
-            self.link.protocol.request_response(now)
-            self.link.flush()
-            self.exchanges.committed(now)
-        if step.give_up:
-            self.link.give_up("the uplink is slower than real time")
-        due = self._upload.next_deadline()
-        if due is not None and self._upload_timer is None:
-            self._upload_timer = self._loop.call_at(due, self._send_more)
-
-    def _send_more(self) -> None:
-        self._upload_timer = None
-        self._send_audio()
-        self._share_floor(self._loop.time())
+        self._sender.feed(period)
 
     def _commit_turn(self, command: ev.CommitTurn) -> None:
-        self._upload.finish()
-        self._send_audio()
-
-    def _drop_turn(self) -> None:
-        """Forget the turn's audio, here and in the server's input buffer."""
-        if self._upload.drop() and self.link.protocol.state is ProtocolState.READY:
-            self.link.protocol.clear_audio()
-            self.link.flush()
+        self._sender.finish()
 
     def _clear_turn(self, command: ev.ClearTurn) -> None:
-        self._drop_turn()
+        self._sender.drop()
         log.info("turn cleared: %s", command.reason)
         self._end_exchange("cleared", command.reason)
 
     def _rewind_turn(self, command: ev.RewindTurn) -> None:
-        self._upload.link_lost()
-        if self._sent_item is not None:  # it goes up again as audio: the replay must not ask it, too
-            self.link.protocol.history.delete(self._sent_item)
-            self._sent_item = None
+        self._sender.link_lost()
 
     def _forget_turn(self, command: ev.ForgetTurn) -> None:
-        self._upload.answered()
-        self._sent_item = None
+        self._sender.answered()
 
     def _start_streaming(self, command: ev.StartStreaming) -> None:
-        self._upload.stream()
+        self._sender.stream()
 
     def _stop_streaming(self, command: ev.StopStreaming) -> None:
-        self._drop_turn()
+        self._sender.drop()
 
     def _send_text(self, command: ev.SendText) -> None:
         self.exchanges.begin(self._loop.time(), spoken=False)
@@ -423,10 +367,7 @@ class Conductor:
     def _play_chime(self, command: ev.PlayChime) -> None:
         # The first time costs a fifth of a second on a small board; a chime plays only when nobody speaks.
         self._chime = self._chime or chime(self._sound.speaker_rate_hz)
-        self._chimes += 1
-        tag = AudioTag(CHIME, str(self._chimes), 0)
-        self._queue(tag, self._chime)
-        self._speaker.finish(tag)
+        self._playing.play_own(self._chime)
 
     def _dismiss_alarm(self, command: ev.DismissAlarm) -> None:
         self.alarms.dismiss()
@@ -451,10 +392,6 @@ class Conductor:
 
     # ---- small things ----------------------------------------------------------------
 
-    def _position(self, tag: AudioTag, frames: int) -> HeardPosition:
-        ms = frames_to_ms(frames, self._sound.speaker_rate_hz)
-        return HeardPosition(tag.item_id, tag.content_index, ms)
-
     def _tell(self, notice: notices.Notice) -> None:
         for onlooker in self._onlookers:
             try:
@@ -467,7 +404,7 @@ class Conductor:
         self.last_errors.append(message)
 
     def _end_exchange(self, how: notices.Ending, reason: str = "") -> None:
-        exchange = self.exchanges.end(self._loop.time(), how, reason, self._speaker.first_audio_at)
+        exchange = self.exchanges.end(self._loop.time(), how, reason, self._playing.first_audio_at)
         if exchange is not None:
             log.info("%s", exchange.summary())
             self._tell(notices.ExchangeEnded(exchange))

@@ -488,7 +488,7 @@ async def test_answer_lost_with_the_link_says_why() -> None:
 @virtual
 async def test_error_of_ours_in_one_event_does_not_stop_the_box() -> None:
     async with Box() as box:
-        box.app.conductor._upload.open = None  # type: ignore[assignment]  # a bug, planted
+        box.app.conductor._sender.open = None  # type: ignore[assignment]  # a bug, planted
         await box.press()
         await box.live(20)
         assert await box.app.handle_request({"command": "ask", "text": "still there?"}) != {}
