@@ -271,9 +271,10 @@ class Panel:
         self._talker: str | None = None
 
     @property
-    def down(self) -> list[str]:
-        """The buttons that are pressed, as far as has been heard."""
-        return [name for name, button in self._buttons.items() if button.engine.down]
+    def unsettled(self) -> list[str]:
+        """Whose level is worth reading again: pressed buttons, and switches that seem to be off now."""
+        leaving = [name for name, switch in self._switches.items() if switch.next_deadline() is not None]
+        return leaving + [name for name, button in self._buttons.items() if button.engine.down]
 
     def switch_on(self, name: str) -> bool:
         return self._switches[name].on

@@ -181,8 +181,6 @@ class GestureEngine:
             self._due = {Signal.GAP_OVER: at + self._windows.gap_s} if self._state is State.GAP else {}
         elif signal is Signal.REPEAT_DUE:
             self._due[signal] = now + self._windows.repeat_every_s  # a late one is not made up for
-        elif self._state is State.STUCK:
-            self._due = {}
         return [Gesture(kind, at) for kind in kinds]
 
     def _deadlines(self, at: float) -> dict[Signal, float]:

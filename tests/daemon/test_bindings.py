@@ -188,10 +188,10 @@ def test_stuck_button_keeps_the_floor_from_nobody() -> None:
     assert hand.wishes == [TalkPressed(0), Stuck("first", 60.0), TalkReleased(60.0), TalkPressed(61.0)]
 
 
-def test_button_down_at_the_start_wishes_nothing_and_is_down() -> None:
+def test_button_down_at_the_start_wishes_nothing_and_is_looked_after() -> None:
     panel = Panel({"talk": HOLD, "stop": Bindings(tap="stop")}, (), SETTINGS)
     panel.begin("talk", True)
-    assert panel.down == ["talk"]
+    assert panel.unsettled == ["talk"]
     assert panel.tick(1000.0) == panel.level("talk", UP, 1001.0) == []
     assert panel.level("talk", DOWN, 1002.0) == [TalkPressed(1002.0)]
 

@@ -140,7 +140,7 @@ def test_any_history_that_ends_released_ends_with_every_turn_ended(
     contact.wait(at_ms + 2000)
     wishes = [wish for _, wish in contact.wishes]
     _turns_are_whole(wishes)
-    assert contact.panel.down == []
+    assert contact.panel.unsettled == []
     assert contact.panel.next_deadline() is None
     for wish in wishes:
         if isinstance(wish, Act):
