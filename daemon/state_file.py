@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 log = logging.getLogger("harkd")
+
+T = TypeVar("T")
 
 
 class StateFile:
@@ -17,19 +21,27 @@ class StateFile:
         self._what = what
         self._bound_bytes = bound_bytes
 
-    def read(self) -> bytes | None:
-        """The content; None if there is no file or it cannot be read, which is logged. Never raises.
+    def load(self, parse: Callable[[bytes], T], absent: T, unknown: T) -> T:
+        """What `parse` makes of the content, `absent` if there is no file. Never raises.
 
-        Of a file longer than the bound, one byte more than the bound, which its parser must refuse.
+        `unknown` if it cannot be read, or if `parse` raises `ValueError`: then the file is set aside as
+        `NAME.damaged`. Both are told in the journal.
         """
         try:
             with self._path.open("rb") as stream:
-                return stream.read(self._bound_bytes + 1)
+                content = stream.read(self._bound_bytes + 1)
         except FileNotFoundError:
-            return None
+            return absent
         except OSError as error:
             log.warning("%s: the %s cannot be read: %s", self._path, self._what, error.strerror)
-            return None
+            return unknown
+        try:
+            if len(content) > self._bound_bytes:
+                raise ValueError(f"longer than {self._bound_bytes} bytes")
+            return parse(content)
+        except (ValueError, RecursionError) as error:
+            self._set_aside(error)
+            return unknown
 
     def write(self, content: bytes) -> None:
         """Replace the file; after a power cut it is the old one or the new one. Waits for the disk.
@@ -49,8 +61,7 @@ class StateFile:
         finally:
             os.close(directory)
 
-    def set_aside(self, why: Exception) -> None:
-        """The content is damaged: keep it as `NAME.damaged` for whoever wants to know, with a warning."""
+    def _set_aside(self, why: Exception) -> None:
         aside = self._path.with_name(f"{self._path.name}.damaged")
         try:
             os.replace(self._path, aside)

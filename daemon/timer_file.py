@@ -26,14 +26,7 @@ class TimerFile:
 
         A damaged file is set aside as `NAME.damaged`, with a warning. Never raises.
         """
-        content = self._file.read()
-        if content is None:
-            return []
-        try:
-            return _timers_in(content)
-        except (ValueError, RecursionError) as error:
-            self._file.set_aside(error)
-            return []
+        return self._file.load(_timers_in, absent=[], unknown=[])
 
     def save(self, timers: Sequence[Timer]) -> None:
         """Replace the file; after a power cut it is the old one or the new one. Waits for the disk.
@@ -46,8 +39,6 @@ class TimerFile:
 
 def _timers_in(content: bytes) -> list[Timer]:
     """Raises `ValueError` for anything `save` does not write."""
-    if len(content) > FILE_BOUND_BYTES:
-        raise ValueError(f"longer than {FILE_BOUND_BYTES} bytes")
     table = json.loads(content)
     entries = table.get("timers") if isinstance(table, dict) else None
     if not isinstance(entries, list):
