@@ -88,20 +88,21 @@ def level_db(pcm: bytes) -> float:
     return float(10 * np.log10(np.mean(samples**2) / 32768**2 + 1e-12))
 
 
+def resampled(pcm: bytes, ratio: float) -> bytes:
+    """`ratio` times as many frames, all at once by their spectrum: what is above the new band is cut off."""
+    samples = np.frombuffer(pcm, "<i2").astype(np.float64)
+    length = round(len(samples) * ratio)
+    return _pcm(np.fft.irfft(np.fft.rfft(samples)[: length // 2 + 1], length) * ratio)
+
+
 def _phrase(path: Path, rate_hz: int, pitch: float, rms_dbfs: float) -> bytes:
     with wave.open(str(path), "rb") as wav:
         pcm = wav.readframes(wav.getnframes())
-    samples = _resampled(np.frombuffer(pcm, "<i2").astype(np.float64), rate_hz / (VOICE_RATE_HZ * pitch))
+    pcm = resampled(pcm, rate_hz / (VOICE_RATE_HZ * pitch))
+    samples = np.frombuffer(pcm, "<i2").astype(np.float64)
     loud = np.flatnonzero(np.abs(samples) > 0.02 * np.max(np.abs(samples)))
     samples = samples[loud[0] : loud[-1] + 1]
     return _pcm(samples * 32768 * 10 ** (rms_dbfs / 20) / np.sqrt(np.mean(samples**2)))
-
-
-def _resampled(samples: np.ndarray, ratio: float) -> np.ndarray:
-    """All of it at once, by its spectrum: what lies above the new band is cut off."""
-    length = round(len(samples) * ratio)
-    spectrum = np.fft.rfft(samples)[: length // 2 + 1]
-    return np.fft.irfft(spectrum, length) * ratio
 
 
 def _pcm(samples: np.ndarray) -> bytes:
