@@ -1,9 +1,16 @@
-"""A push button on a GPIO pin. Shell around gpiozero and a thread that looks at the level again."""
+"""A push button or switch on a GPIO pin. Shell around gpiozero and a thread that looks at the level again."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
+import sys
+import tempfile
 import threading
 import time
+import warnings
+from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -16,22 +23,29 @@ from hw.ports import OnEdge
 if TYPE_CHECKING:
     import gpiozero
 
+_log = logging.getLogger(__name__)
+
 
 class GpioButton:
     """The button at `pin`, a BCM number or any name gpiozero knows ("GPIO17", "BOARD11").
 
     `active_high`: pressed connects the pin to 3.3 V instead of ground. `pull`: use the chip's own resistor to
-    the opposite level; off for boards that bring their own.
+    the opposite level; off for boards that bring their own. `recheck_ms`: how often the level is read again
+    while it is pressed, in case the edge of the release was lost; a switch that stays on for days needs it
+    less often than a button.
 
     gpiozero's `bounce_time` is not used: with lgpio it delays every edge, with other libraries it loses the
     release of a short press. A button held down when started is not reported until it is released.
     """
 
-    def __init__(self, pin: int | str, *, active_high: bool = False, pull: bool = True) -> None:
+    def __init__(
+        self, pin: int | str, *, active_high: bool = False, pull: bool = True, recheck_ms: int = 100
+    ) -> None:
         self._pin = pin
         self._name = f"GPIO {pin}"
         self._active_high = active_high
         self._pull = pull
+        self._recheck_s = recheck_ms / 1000
         self._device: gpiozero.InputDevice | None = None
         self._on_edge: OnEdge | None = None
         self._debouncer = Debouncer(pressed=False)
@@ -45,7 +59,7 @@ class GpioButton:
         with self._edges:
             self._device = device
             self._on_edge = guarded_on_edge(on_edge, self._name)
-            self._debouncer = Debouncer(pressed=bool(device.is_active))
+            self._debouncer = Debouncer(bool(device.is_active), recheck_s=self._recheck_s)
             self._debouncer.begin(time.monotonic())
         name = f"button-{self._pin}"
         threading.Thread(target=self._watch, args=(device,), name=name, daemon=True).start()
@@ -65,26 +79,23 @@ class GpioButton:
 
     def _open(self) -> gpiozero.InputDevice:
         gpiozero = _library()
+        _import_lgpio(gpiozero)
         pull_up = None if not self._pull else not self._active_high
         active_state = self._active_high if not self._pull else None
+        fallbacks: list[str] = []
         try:
             # Not its Button: the hold thread makes closing wait for a second while the button is down. Nor
             # its DigitalInputDevice: after a release whose edge was lost it keeps the next press to itself.
-            device = gpiozero.InputDevice(self._pin, pull_up=pull_up, active_state=active_state)
-            try:
-                device.pin.bounce = None
-                device.pin.edges = "both"
-                device.pin.when_changed = self._changed
-            except BaseException:
-                device.close()
-                raise
-            return device
+            with _fallbacks_collected(fallbacks):
+                device = gpiozero.InputDevice(self._pin, pull_up=pull_up, active_state=active_state)
+            return self._watched(device)
         except gpiozero.BadPinFactory as error:
+            reason = fallbacks[0] if fallbacks else str(error)
             remedy = (
                 "On a Raspberry Pi: sudo apt install python3-lgpio, and put the user in the group 'gpio'; "
                 "elsewhere use another button driver."
             )
-            raise DeviceError(Fault.UNSUPPORTED, self._name, f"no GPIO here ({error})", remedy) from error
+            raise DeviceError(Fault.UNSUPPORTED, self._name, f"no GPIO here ({reason})", remedy) from error
         except (gpiozero.GPIOPinInUse, *_lgpio_errors()) as error:
             remedy = "Name another pin, or end the program that holds this one."
             raise DeviceError(Fault.BUSY, self._name, str(error), remedy) from error
@@ -94,6 +105,16 @@ class GpioButton:
         except gpiozero.GPIOZeroError as error:  # such as a pull on a pin whose resistor is fixed
             remedy = "Try pull = false, or another pin."
             raise DeviceError(Fault.UNSUPPORTED, self._name, str(error), remedy) from error
+
+    def _watched(self, device: gpiozero.InputDevice) -> gpiozero.InputDevice:
+        try:
+            device.pin.bounce = None
+            device.pin.edges = "both"
+            device.pin.when_changed = self._changed
+        except BaseException:
+            device.close()
+            raise
+        return device
 
     def _changed(self, ticks: float, level: int) -> None:
         with self._edges:
@@ -122,9 +143,50 @@ def _library() -> ModuleType:
         raise DeviceError(Fault.LIBRARY_MISSING, "GPIO", f"gpiozero: {error}", remedy) from error
 
 
+def _import_lgpio(gpiozero: ModuleType) -> None:
+    """Import lgpio, if gpiozero is about to, where its pipe can be made.
+
+    It makes a pipe in the working directory while it is imported, leaves it there, and fails with a message
+    about a file "-3" where it cannot write. Both ends stay open, so the pipe needs its name no more after.
+    """
+    chosen = os.environ.get("GPIOZERO_PIN_FACTORY", "lgpio")
+    if chosen != "lgpio" or gpiozero.Device.pin_factory is not None or "lgpio" in sys.modules:
+        return
+    # Where it cannot be imported, gpiozero says so, or finds another library.
+    with (
+        contextlib.suppress(ImportError, OSError),
+        tempfile.TemporaryDirectory() as scratch,
+        _within(scratch),
+    ):
+        import_module("lgpio")
+
+
+@contextlib.contextmanager
+def _within(directory: str) -> Iterator[None]:
+    """With `directory` as the working directory of the process, for all of its threads."""
+    here = os.open(".", os.O_PATH)  # whatever it is called by now, and whether it can be read or not
+    try:
+        os.chdir(directory)
+        yield
+    finally:
+        os.fchdir(here)
+        os.close(here)
+
+
+@contextlib.contextmanager
+def _fallbacks_collected(reasons: list[str]) -> Iterator[None]:
+    """Why gpiozero did not take the libraries it tried, the best one first: only its warnings say so."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            reasons += [str(warning.message).removeprefix("Falling back from ") for warning in caught]
+    for reason in reasons:  # it found one in the end
+        _log.warning("GPIO: gpiozero does without %s", reason)
+
+
 def _lgpio_errors() -> tuple[type[Exception], ...]:
     """What lgpio raises past gpiozero, for example when another process holds the pin."""
-    try:
-        return (import_module("lgpio").error,)
-    except ImportError:
-        return ()
+    lgpio = sys.modules.get("lgpio")
+    return () if lgpio is None else (lgpio.error,)

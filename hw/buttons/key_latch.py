@@ -9,6 +9,41 @@ FIRST_REPEAT_S = 0.7
 REPEATS_END_S = 0.15
 
 
+class KeyTap:
+    """Pressed with the key, released 150 ms after the last of it: a tap, and a hold while it repeats.
+
+    For keys that do something at once. Held, it is a tap and then a hold, because nothing comes between the
+    key and its first repeat; faster taps than one in 150 ms are one.
+
+    Answers are the edges to report, in order: True for pressed. `now` is monotonic seconds.
+    """
+
+    def __init__(self) -> None:
+        self._deadline: float | None = None
+
+    @property
+    def pressed(self) -> bool:
+        return self._deadline is not None
+
+    def key(self, now: float) -> list[bool]:
+        """The terminal sent the key."""
+        edges = self.tick(now)
+        if not self.pressed:
+            edges.append(True)
+        self._deadline = now + REPEATS_END_S
+        return edges
+
+    def tick(self, now: float) -> list[bool]:
+        """Time has passed."""
+        if self._deadline is None or now < self._deadline:
+            return []
+        self._deadline = None
+        return [False]
+
+    def next_deadline(self) -> float | None:
+        return self._deadline
+
+
 class _State(Enum):
     UP = auto()
     DOWN = auto()  # one key so far: a tap, or a hold that has not repeated yet

@@ -38,6 +38,7 @@ def _fake(request: pytest.FixtureRequest) -> Rig:
 
 def _gpio(request: pytest.FixtureRequest, *, active_high: bool, pull: bool) -> Rig:
     factory = MockFactory()
+    factory.reset()  # gpiozero 1.6: its factories share their pins
     before, gpiozero.Device.pin_factory = gpiozero.Device.pin_factory, factory
     request.addfinalizer(lambda: setattr(gpiozero.Device, "pin_factory", before))
     pin = factory.pin("GPIO17")
@@ -48,13 +49,19 @@ def _gpio(request: pytest.FixtureRequest, *, active_high: bool, pull: bool) -> R
     return Rig(button, *((to_high, to_low) if active_high else (to_low, to_high)))
 
 
-def _keyboard(request: pytest.FixtureRequest) -> Rig:
+def _keyboard(request: pytest.FixtureRequest, *, beside: str = "") -> Rig:
     typist_fd, program_fd = pty.openpty()
     program = os.fdopen(program_fd)
     request.addfinalizer(lambda: os.close(typist_fd))
     request.addfinalizer(program.close)
+    for key in beside:
+        other = KeyboardButton(key, latch=False, stream=program)
+        request.addfinalizer(other.stop)
+        other.start(bool)
     # tap, and tap again within the time of a first repeat: pressed, and released 150 ms later
-    return Rig(KeyboardButton(program), lambda: os.write(typist_fd, b" "), lambda: os.write(typist_fd, b" "))
+    typed = b" " + beside.encode()
+    button = KeyboardButton(stream=program)
+    return Rig(button, lambda: os.write(typist_fd, typed), lambda: os.write(typist_fd, typed))
 
 
 RIGS: dict[str, Callable[[pytest.FixtureRequest], Rig]] = {
@@ -64,6 +71,7 @@ RIGS: dict[str, Callable[[pytest.FixtureRequest], Rig]] = {
     "gpio-to-ground-own-resistor": lambda request: _gpio(request, active_high=False, pull=False),
     "gpio-to-3v3-own-resistor": lambda request: _gpio(request, active_high=True, pull=False),
     "keyboard": _keyboard,
+    "keyboard-beside-others": lambda request: _keyboard(request, beside="sm"),
 }
 
 

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import os
 import queue
+import subprocess
+import sys
 import threading
+import warnings
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import gpiozero
 import pytest
@@ -12,11 +18,13 @@ from hw.buttons.gpio import GpioButton
 from hw.errors import DeviceError, Fault
 
 SOON_S = 5.0
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
 def factory() -> Iterator[MockFactory]:
     before, gpiozero.Device.pin_factory = gpiozero.Device.pin_factory, MockFactory()
+    gpiozero.Device.pin_factory.reset()  # gpiozero 1.6: its factories share their pins
     yield gpiozero.Device.pin_factory
     gpiozero.Device.pin_factory = before
 
@@ -108,3 +116,56 @@ def test_a_machine_without_gpio_is_unsupported(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(gpiozero.Device, "pin_factory", None)
     monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "none such")
     assert _start(GpioButton(17)).fault is Fault.UNSUPPORTED
+
+
+def test_a_machine_without_gpio_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    # gpiozero looks for the chip by itself: no fake can be the absence of one
+    monkeypatch.setattr(gpiozero.Device, "pin_factory", None)
+    monkeypatch.setattr(gpiozero.Device, "_default_pin_factory", staticmethod(_no_factory))
+    error = _start(GpioButton(17))
+    assert (error.fault, error.detail) == (Fault.UNSUPPORTED, "no GPIO here (lgpio: can not open gpiochip)")
+
+
+def _no_factory() -> None:
+    for name, reason in [("lgpio", "can not open gpiochip"), ("rpigpio", "No module named 'RPi'")]:
+        warnings.warn(gpiozero.PinFactoryFallback(f"Falling back from {name}: {reason}"), stacklevel=2)
+    raise gpiozero.BadPinFactory("Unable to load any default pin factory!")
+
+
+START = """
+import os, sys
+from hw.buttons.gpio import GpioButton
+from hw.errors import DeviceError
+try:
+    GpioButton(17).start(bool)
+except DeviceError as error:
+    print(error)
+print(os.getcwd(), "lgpio" in sys.modules)
+"""
+
+
+@pytest.mark.skipif(find_spec("lgpio") is None, reason="lgpio is not installed")
+@pytest.mark.parametrize("directory", ["", "/proc"])  # in the latter no file can be made, not even by root
+def test_lgpio_needs_no_place_in_the_working_directory(tmp_path: Path, directory: str) -> None:
+    where = directory or str(tmp_path)
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath}
+    command = [sys.executable, "-W", "ignore", "-c", START]
+    done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1:] == [f"{where} True"], done.stderr
+    assert ".lgd" not in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_switch_that_stays_on_is_looked_at_as_rarely_as_asked(pin: MockPin) -> None:
+    switch, edges = GpioButton(17, recheck_ms=60_000), queue.Queue[bool]()
+    switch.start(edges.put)
+    pin.drive_low()
+    assert edges.get(timeout=SOON_S) is True
+    with pytest.raises(queue.Empty):
+        edges.get(timeout=0.05)  # the quiet time after the edge is over
+    pin.edges = "none"
+    pin.drive_high()  # lost: nobody is told, and nobody looks within a minute
+    with pytest.raises(queue.Empty):
+        edges.get(timeout=0.3)
+    assert not switch.is_pressed()
+    switch.stop()

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from hw.buttons.key_latch import KeyLatch
+from hw.buttons.key_latch import KeyLatch, KeyTap
 
 DOWN, UP = True, False
 
 
-def _run(keys_ms: list[int], until_ms: int = 5000) -> list[tuple[int, bool]]:
+def _run(
+    keys_ms: list[int], until_ms: int = 5000, make: type[KeyLatch] | type[KeyTap] = KeyLatch
+) -> list[tuple[int, bool]]:
     """The edges of a latch that is asked at every millisecond, with the time of each."""
-    latch, reported = KeyLatch(), []
+    latch, reported = make(), list[tuple[int, bool]]()
     for ms in range(until_ms):
         edges = latch.key(ms / 1000) if ms in keys_ms else latch.tick(ms / 1000)
         reported += [(ms, edge) for edge in edges]
@@ -63,3 +65,19 @@ def test_the_latch_says_where_it_is_and_when_to_ask_again(
         latch.key(now)
     assert latch.pressed is pressed
     assert latch.next_deadline() == (None if deadline is None else pytest.approx(deadline))
+
+
+@pytest.mark.parametrize(
+    ("keys_ms", "edges"),
+    [
+        ([], []),
+        ([100], [(100, DOWN), (250, UP)]),
+        ([100, 300], [(100, DOWN), (250, UP), (300, DOWN), (450, UP)]),
+        ([100, 249], [(100, DOWN), (399, UP)]),  # faster than a repeat's end: one tap
+        ([100, 250], [(100, DOWN), (250, UP), (250, DOWN), (400, UP)]),
+        # held: a tap, and a hold while it repeats
+        (HOLD_X11, [(100, DOWN), (250, UP), (760, DOWN), (HOLD_X11[-1] + 150, UP)]),
+    ],
+)
+def test_keys_become_taps(keys_ms: list[int], edges: list[tuple[int, bool]]) -> None:
+    assert _run(keys_ms, make=KeyTap) == edges
