@@ -10,10 +10,11 @@ class Debouncer:
     then every `recheck_s` while pressed) the level must be read and given to `settle`: so neither a release
     within the quiet time nor one whose edge the kernel dropped is lost.
 
-    8 ms is longer than good contacts chatter (1 to 5 ms) and shorter than any finger.
+    20 ms is longer than worn contacts chatter (good ones do for 1 to 5 ms), shorter than any finger, and
+    delays nothing but the release of a press that is shorter still.
     """
 
-    def __init__(self, pressed: bool, *, quiet_s: float = 0.008, recheck_s: float = 0.1) -> None:
+    def __init__(self, pressed: bool, *, quiet_s: float = 0.02, recheck_s: float = 0.1) -> None:
         self._pressed = pressed
         self._quiet_s = quiet_s
         self._recheck_s = recheck_s

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+import gpiozero
 import pytest
+from gpiozero.pins.mock import MockFactory
 from virtual_loop import run_virtual
 
 from daemon.bindings import Act, Bindings, TalkPressed
 from daemon.button_board import ButtonBoard
 from daemon.gestures import GestureSettings
+from hw.buttons.gpio import GpioButton
 from hw.errors import DeviceError, Fault
 from hw.fakes import FakeButton
-from hw.ports import OnEdge
+from hw.ports import Button, OnEdge
 
 HOLD = Bindings(hold="talk")
 LOUDER = Bindings(hold="volume_up", tap="volume_up")
@@ -30,16 +33,16 @@ class BrokenButton(FakeButton):
 class World:
     """A board with a talk button, a volume button and a mute switch, and everything it told."""
 
-    def __init__(self, **replaced: FakeButton) -> None:
-        self.talk, self.louder, self.mute = (
-            replaced.get(name, FakeButton()) for name in ("talk", "louder", "mute")
-        )
+    def __init__(self, **others: Button) -> None:
+        self.talk, self.louder, self.mute = (FakeButton() for _ in range(3))
+        contacts = {"talk": self.talk, "louder": self.louder, "mute": self.mute} | others
         self.told: list[tuple[int, str]] = []  # (ms, what)
         self.troubles: list[tuple[str, str]] = []
         self.loop = asyncio.get_running_loop()
+        self.heard = asyncio.Event()
         self.board = ButtonBoard(
-            {"talk": (self.talk, HOLD), "louder": (self.louder, LOUDER)},
-            {"mute": self.mute},
+            {"talk": (contacts["talk"], HOLD), "louder": (contacts["louder"], LOUDER)},
+            {"mute": contacts["mute"]},
             GestureSettings(),
             on_talk=lambda talk: self.note(type(talk).__name__),
             act=lambda act: self.note(act.action),
@@ -50,6 +53,13 @@ class World:
 
     def note(self, what: str) -> None:
         self.told.append((round((self.loop.time() - 1000) * 1000), what))
+        self.heard.set()
+
+    async def until_told(self, times: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.told) < times:
+                self.heard.clear()
+                await self.heard.wait()
 
 
 def virtual(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
@@ -332,3 +342,55 @@ def test_act_says_which_button_it_was() -> None:
         world.board.stop()
 
     run_virtual(main())
+
+
+# ---- on pins -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pins() -> Iterator[MockFactory]:
+    factory = MockFactory()
+    factory.reset()  # gpiozero 1.6: its factories share their pins
+    before, gpiozero.Device.pin_factory = gpiozero.Device.pin_factory, factory
+    yield factory
+    gpiozero.Device.pin_factory = before
+
+
+def test_worn_button_and_switch_on_pins_are_heard_as_their_owner_meant_it(pins: MockFactory) -> None:
+    async def main() -> None:
+        talk, mute = pins.pin("GPIO17"), pins.pin("GPIO5")
+        mute.drive_low()
+        world = World(talk=GpioButton(17), mute=GpioButton(5, pull=False, recheck_ms=1000))
+        world.board.start()
+        assert world.board.switch_on("mute")
+        for _ in range(4):
+            mute.drive_high()
+            mute.drive_low()
+        mute.drive_high()
+        await world.until_told(1)
+        assert world.board.mute_reason() is None
+        for _ in range(4):
+            talk.drive_low()
+            talk.drive_high()
+        talk.drive_low()
+        await asyncio.sleep(0.3)  # longer than a tap
+        talk.drive_high()
+        await world.until_told(3)
+        world.board.stop()
+        assert [what for _, what in world.told] == ["mute off", "TalkPressed", "TalkReleased"]
+
+    asyncio.run(main())
+
+
+def test_pin_in_use_leaves_the_other_buttons_working(pins: MockFactory) -> None:
+    async def main() -> None:
+        world = World(talk=GpioButton(17), louder=GpioButton("GPIO17"), mute=GpioButton(5))
+        world.board.start()
+        pins.pin("GPIO17").drive_low()
+        await world.until_told(1)
+        world.board.stop()
+        assert [what for _, what in world.told] == ["TalkPressed"]
+        [(name, sentence)] = world.troubles
+        assert (name, "GPIO17 is already in use" in sentence) == ("louder", True), sentence
+
+    asyncio.run(main())

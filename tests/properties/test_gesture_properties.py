@@ -29,6 +29,8 @@ from hw.buttons.debounce import Debouncer
 
 DOWN, UP = True, False
 SEQUENCES = 10_000
+CHATTER_MS = 15.0
+"""A worn contact's; good ones have done after 5 ms."""
 LATEST_RELEASE_MS = 120
 SETTLED_MS = 130
 """After the last movement: every level has been read again by then."""
@@ -71,8 +73,8 @@ class Contact:
 
 
 def _chatter(dice: random.Random, at_ms: float, level: bool) -> list[tuple[float, bool]]:
-    """Edges within 6 ms from `at_ms` that end at `level`, each a level for at least 0.05 ms."""
-    times = sorted(dice.uniform(0.05, 6.0) for _ in range(2 * dice.randrange(8)))
+    """Edges within `CHATTER_MS` from `at_ms` that end at `level`."""
+    times = sorted(dice.uniform(0.05, CHATTER_MS) for _ in range(2 * dice.randrange(8)))
     return [
         (at_ms, level),
         *((at_ms + after_ms, level is bool(n % 2)) for n, after_ms in enumerate(times)),
@@ -86,7 +88,7 @@ def _bouncing_press(seed: int) -> tuple[list[tuple[float, bool, bool]], float, f
     """
     dice = random.Random(seed)
     down_ms = dice.uniform(0, 20)
-    up_ms = down_ms + dice.choice([dice.uniform(15, 300), dice.uniform(15, 5000)])
+    up_ms = down_ms + dice.choice([dice.uniform(30, 300), dice.uniform(30, 5000)])
     edges = _chatter(dice, down_ms, DOWN) + _chatter(dice, up_ms, UP)
     lost = [False, *(dice.random() < 0.3 for _ in edges[1:])]
     return [(at_ms, level, gone) for (at_ms, level), gone in zip(edges, lost, strict=True)], down_ms, up_ms
