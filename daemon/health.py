@@ -414,9 +414,7 @@ class DeviceHealth:
         return about.state is PortState.SILENT and now >= reopen_at
 
     def _may_close(self, about: PortHealth, now: float) -> bool:
-        """It will not hang, as far as can be known."""
-        if about.state is PortState.WEDGED:
-            return False
+        """It is not wedged, as far as can be known."""
         if not about.running or not self._watch_periods:
             return True
         return about.last_period_at is not None and now - about.last_period_at <= FRESH_S

@@ -255,6 +255,14 @@ def test_a_call_that_hangs_is_unhealthy_and_waited_for_no_longer() -> None:
     assert (bench.state(SPEAKER), bench.health.healthy(bench.now)) == (S.WORKING, True)
 
 
+def test_a_wedged_device_nobody_wants_is_closed_once_it_has_gone() -> None:
+    bench = Bench().working(MIC)
+    bench.sees(MIC, after=LOOK_S, period_ago=WEDGED_AFTER_S)
+    assert bench.want(MIC, on=False) == []
+    assert bench.sees(MIC, after=LOOK_S, running=False, period_ago=2.0) == [Close(MIC)]
+    assert bench.state() is S.LOST
+
+
 @pytest.mark.parametrize(("wanted", "state"), [(False, S.CLOSED), (True, S.LOST)])
 def test_a_close_that_hung_and_came_back_is_closed(wanted: bool, state: PortState) -> None:
     bench = Bench().working(MIC)
@@ -399,6 +407,7 @@ def test_a_plug_is_answered_with_a_new_list_and_never_with_the_old_one(in_use: b
     bench.health.cards(2, bench.now)
     if wait_s:
         assert bench.calls() == []
+        assert bench.health.next_deadline() == pytest.approx(bench.now + SOON_S)
         assert bench.sees(SPEAKER, after=wait_s - 0.01) == []
         bench.now += 0.02
     assert bench.sees(SPEAKER) == [Close(SPEAKER)]
