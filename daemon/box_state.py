@@ -62,7 +62,7 @@ def _set_by_hand_in(content: bytes) -> SetByHand:
     raise ValueError(f"{content[:80]!r} is not what is kept here")
 
 
-class BoxState:
+class StateKeeper:
     """What is set by hand now, saved in the background. On the loop's thread only.
 
     Muting is saved at once: a box that was muted must not listen after a power cut. Volumes are gathered for

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from virtual_loop import run_virtual
 
-from daemon.box_state import FILE_BOUND_BYTES, GATHER_S, BoxState, BoxStateFile, SetByHand
+from daemon.box_state import FILE_BOUND_BYTES, GATHER_S, BoxStateFile, SetByHand, StateKeeper
 
 DISK_S = 0.5
 
@@ -24,7 +24,7 @@ class Disk:
         self.full = False
         self.attempts = 0
         self.written: list[tuple[float, bool, int | None]] = []
-        self.state = BoxState(SetByHand(), self.save)
+        self.state = StateKeeper(SetByHand(), self.save)
 
     async def save(self, state: SetByHand) -> None:
         self.attempts += 1
