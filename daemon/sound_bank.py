@@ -14,8 +14,6 @@ from daemon.prompts import Language, Prompt
 
 log = logging.getLogger("harkd")
 
-SOUNDS = Path(__file__).with_name("sounds")
-
 
 class SoundBank:
     """Mono 16-bit PCM at one rate, `b""` for what is switched off. Memory: what has been asked for once.
@@ -28,6 +26,7 @@ class SoundBank:
 
     def __init__(self, language: Language | Literal["off"], earcons: bool, rate_hz: int) -> None:
         """`language` of the prompts, "off" for none; `rate_hz`: the loudspeaker's."""
+        self._folder = Path(__file__).with_name("sounds")
         self._language = language
         self._earcons = earcons
         self._rate_hz = rate_hz
@@ -35,13 +34,13 @@ class SoundBank:
         self._chime = b""
 
     def earcon(self, earcon: Earcon) -> bytes:
-        return self._sound(SOUNDS / "earcons" / f"{earcon.value}.wav") if self._earcons else b""
+        return self._sound(self._folder / "earcons" / f"{earcon.value}.wav") if self._earcons else b""
 
     def prompt(self, prompt: Prompt) -> bytes:
         """In words; the sound of a refusal where no language is spoken."""
         if self._language == "off":
             return self.earcon(Earcon.REFUSED)
-        return self._sound(SOUNDS / self._language / f"{prompt.value}.wav")
+        return self._sound(self._folder / self._language / f"{prompt.value}.wav")
 
     def chime(self) -> bytes:
         """One ring of a timer, which cannot be switched off."""
