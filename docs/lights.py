@@ -45,8 +45,8 @@ DRIVERS = """
 - A muted box shows that it is, whatever else it does, unless something is broken (rows 1 to 7; it never
   shows "listening" or "ringing" then).
 - A lamp that only switches shows fades as two steps and is dark where others are faint.
-- While nothing moves nobody is woken: idle and muted cost nothing. Steps are drawn when they happen, fades
-  25 times a second.
+- While nothing moves nobody is woken: idle and muted cost nothing (save for pulses, see below). Steps are
+  drawn when they happen, fades 25 times a second.
 - A light that cannot be had or goes away is logged once and tried again every 30 s. The box goes on without
   it.
 - Brightness is meant as the eye takes it: drivers turn it into light by the CIE 1976 curve, half as bright
@@ -70,8 +70,10 @@ NOT_OPTIONS = {"open_spi", "stream"}  # for programs, not for files
 
 END = """
 Pins are BCM numbers (18) or names gpiozero knows ("GPIO18", "BOARD12"). A lamp wants a resistor of its own;
-`active_high = false` is for one between 3.3 V and the pin, `common_anode = true` for three of them. Dimming
-on GPIO pins is software PWM (100 Hz, by lgpio): `pwm = false` keeps the pin still.
+`active_high = false` is for one between 3.3 V and the pin, `common_anode = true` for three of them. A single
+lamp only switches unless `pwm = true`: fades and the limit of brightness want that. Pulses are made by a
+thread of lgpio, which wakes up 100 times a second for each pin that is dimmed, and 50 times a second for
+ever once one was; dark and full need no pulses.
 
 SPI needs `sudo apt install python3-spidev`, `sudo raspi-config nonint do_spi 0`, a reboot, and the user in
 the group `spi`. `ws2812` sends 2.4 million bits a second; where the core clock varies (Raspberry Pi 3, 4,

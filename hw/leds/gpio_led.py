@@ -13,10 +13,10 @@ class GpioLed:
     """The lamp at `pin`, a BCM number or any name gpiozero knows ("GPIO18", "BOARD12").
 
     `active_high`: it shines when the pin is at 3.3 V; false for a lamp between 3.3 V and the pin. `pwm`: it
-    dims; false for a lamp that only switches, such as one behind a relay, and to keep the pin still.
+    dims, by pulses that software makes; see `PinLamps` for what that costs. Not for a relay.
     """
 
-    def __init__(self, pin: int | str, *, active_high: bool = True, pwm: bool = True) -> None:
+    def __init__(self, pin: int | str, *, active_high: bool = True, pwm: bool = False) -> None:
         self._pin = pin
         self._name = f"GPIO {pin}"
         self._active_high = active_high

@@ -23,7 +23,7 @@ def _states(factory: MockFactory, *pins: int) -> list[float]:
 
 
 def test_a_single_lamp_shines_as_bright_as_the_brightest_part(factory: MockFactory) -> None:
-    light = GpioLed(18)
+    light = GpioLed(18, pwm=True)
     light.start()
     light.show([(0, 128, 7)])
     assert _states(factory, 18) == [pytest.approx(0.1858, abs=1e-4)]
@@ -31,7 +31,7 @@ def test_a_single_lamp_shines_as_bright_as_the_brightest_part(factory: MockFacto
 
 
 def test_a_lamp_to_3v3_is_full_at_a_low_pin(factory: MockFactory) -> None:
-    light = GpioLed(18, active_high=False, pwm=False)
+    light = GpioLed(18, active_high=False)
     light.start()
     assert _states(factory, 18) == [1]
     light.show([(9, 0, 0)])
@@ -41,7 +41,7 @@ def test_a_lamp_to_3v3_is_full_at_a_low_pin(factory: MockFactory) -> None:
 
 def test_a_switched_lamp_needs_no_pwm(factory: MockFactory) -> None:
     factory.pin_class = MockPin
-    light = GpioLed("BOARD12", pwm=False)
+    light = GpioLed("BOARD12")
     light.start()
     light.show([(0, 0, 1)])
     assert _states(factory, 18) == [1]
@@ -81,9 +81,24 @@ def test_a_pin_that_does_not_exist_is_not_found(factory: MockFactory, name: int 
 
 def test_a_pin_that_cannot_pulse_is_unsupported_and_says_what_to_try(factory: MockFactory) -> None:
     factory.pin_class = MockPin
-    error = _start(GpioLed(18))
-    assert error.fault is Fault.UNSUPPORTED
-    assert "pwm = false" in error.remedy
+    light = GpioLed(18, pwm=True)
+    light.start()
+    with pytest.raises(DeviceError, match="pwm = false") as caught:
+        light.show([(9, 0, 0)])
+    assert caught.value.fault is Fault.UNSUPPORTED
+    light.stop()
+
+
+def test_pins_are_pulsed_only_while_they_are_dimmed(factory: MockFactory) -> None:
+    light = GpioRgb(17, 27, 22)
+    light.start()
+    pulses = []
+    for colour in [(0, 0, 0), (255, 0, 0), (255, 160, 0), (255, 0, 0)]:
+        light.show([colour])
+        pulses.append([factory.pin(f"GPIO{pin}").frequency for pin in (17, 27, 22)])
+    assert pulses == [[None] * 3, [None] * 3, [None, 100, None], [None] * 3]
+    assert _states(factory, 17, 27, 22) == [1, 0, 0]
+    light.stop()
 
 
 def test_a_machine_without_gpio_is_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
