@@ -11,6 +11,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from hw.audio.channels import spread
 from hw.errors import DeviceError, Fault
 from hw.leds.colours import BLACK, require_colours
 from hw.ports import SAMPLE_BYTES, AudioFormat, Colour, Deliver, OnEdge, Pull
@@ -22,7 +23,9 @@ class FakeMicrophone:
     """Captures what its owner feeds it."""
 
     def __init__(self, *, rate_hz: int = 48000, channels: int = 1, period_ms: int = 10) -> None:
-        self._format = AudioFormat(rate_hz, channels, rate_hz * period_ms // 1000)
+        self._period_ms = period_ms
+        self._format = _format(rate_hz, channels, period_ms)
+        self._plugged_format = self._format
         self._deliver: Deliver | None = None
         self._rest = bytearray()
         self._plugged = True
@@ -50,6 +53,7 @@ class FakeMicrophone:
         if self._deliver is not None:
             raise RuntimeError("the fake microphone is started already")
         _require_plugged(self._plugged, "fake microphone")
+        self._format = self._plugged_format
         self._rest.clear()
         self._lost = False
         self._deliver = deliver
@@ -83,9 +87,12 @@ class FakeMicrophone:
         self._plugged = False
         self._lost = True
 
-    def plug(self) -> None:
-        """Back again. What was running is not revived: `stop`, then `start`."""
+    def plug(self, *, rate_hz: int | None = None, channels: int | None = None) -> None:
+        """Back again, or another one that talks differently. What was running is not revived: `stop`, then
+        `start`.
+        """
         self._plugged = True
+        self._plugged_format = _changed(self._plugged_format, rate_hz, channels, self._period_ms)
 
 
 class FakeSpeaker:
@@ -94,7 +101,9 @@ class FakeSpeaker:
     def __init__(
         self, *, rate_hz: int = 48000, channels: int = 1, period_ms: int = 10, buffer_periods: int = 2
     ) -> None:
-        self._format = AudioFormat(rate_hz, channels, rate_hz * period_ms // 1000)
+        self._period_ms = period_ms
+        self._format = _format(rate_hz, channels, period_ms)
+        self._plugged_format = self._format
         self._buffer_periods = buffer_periods
         self._pull: Pull | None = None
         self._buffer: deque[bytes] = deque()  # never more than buffer_periods
@@ -138,6 +147,7 @@ class FakeSpeaker:
         if self._pull is not None:
             raise RuntimeError("the fake speaker is started already")
         _require_plugged(self._plugged, "fake speaker")
+        self._format = self._plugged_format
         self._heard_frames = self._pulled_frames
         self._lost = False
         self._pull = pull
@@ -155,10 +165,11 @@ class FakeSpeaker:
             if self._pull is None or self._lost:
                 return
             pcm = self._pull(self._format.period_frames)
-            if len(pcm) != self._format.period_bytes:
-                raise ValueError(f"pull answered {len(pcm)} bytes, a period is {self._format.period_bytes}")
+            wanted = self._format.period_frames * SAMPLE_BYTES
+            if len(pcm) != wanted:
+                raise ValueError(f"pull answered {len(pcm)} bytes, a period is {wanted}")
             self._pulled_frames += self._format.period_frames
-            self._buffer.append(bytes(pcm))
+            self._buffer.append(spread(bytes(pcm), self._format.channels))
             if len(self._buffer) > self._buffer_periods:
                 self._played += self._buffer.popleft()
                 self._heard_frames += self._format.period_frames
@@ -173,9 +184,12 @@ class FakeSpeaker:
         self._lost = True
         self._buffer.clear()
 
-    def plug(self) -> None:
-        """Back again. What was running is not revived: `stop`, then `start`."""
+    def plug(self, *, rate_hz: int | None = None, channels: int | None = None) -> None:
+        """Back again, or another one that talks differently. What was running is not revived: `stop`, then
+        `start`.
+        """
         self._plugged = True
+        self._plugged_format = _changed(self._plugged_format, rate_hz, channels, self._period_ms)
 
 
 class FakeButton:
@@ -367,6 +381,14 @@ class FakeLight:
     def plug(self) -> None:
         """Back again. What was running is not revived: `stop`, then `start`."""
         self._plugged = True
+
+
+def _format(rate_hz: int, channels: int, period_ms: int) -> AudioFormat:
+    return AudioFormat(rate_hz, channels, rate_hz * period_ms // 1000)
+
+
+def _changed(now: AudioFormat, rate_hz: int | None, channels: int | None, period_ms: int) -> AudioFormat:
+    return _format(rate_hz or now.rate_hz, channels or now.channels, period_ms)
 
 
 def _require_plugged(plugged: bool, device: str) -> None:

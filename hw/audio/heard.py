@@ -41,7 +41,8 @@ class HeardPosition:
         self.at(now)
         self._latest = None
 
-    def restarted(self) -> None:
-        """The device opens again: what was pulled before is past, heard or not."""
+    def restarted(self, rate_hz: int) -> None:
+        """The device opens again, at this rate: what was pulled before is past, heard or not."""
+        self._rate_hz = rate_hz
         self._latest = None
         self._heard_frames = self._pulled_frames

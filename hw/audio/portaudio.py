@@ -2,8 +2,7 @@
 
 Callback mode only: closing a blocking stream while another thread reads or writes it corrupts the heap.
 
-PortAudio lists devices when its first user in the process arrives and keeps that list until its last user has
-gone: a device plugged in later is found once every stream here has been stopped.
+A device plugged in later is found once every stream here has been stopped, see `portaudio_library`.
 
 A wedged device (no callbacks, yet `running`) makes `stop` hang; there is no cure within the process. Whoever
 watches the age of the last period must end the process instead of calling `stop`. A device that goes before
@@ -13,68 +12,78 @@ its first period is such a one: PortAudio 19.6 then waits for frames in an endle
 from __future__ import annotations
 
 import atexit
-import os
+import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from types import ModuleType
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from hw.audio.callbacks import guarded_deliver, guarded_pull
+from hw.audio.channels import spread
 from hw.audio.heard import HeardPosition
+from hw.audio.hush import hushed
+from hw.audio.kernel import open_substreams, sound_cards
+from hw.audio.negotiation import Combination, Wish, combinations, guess
+from hw.audio.portaudio_library import (
+    DEVICE_UNAVAILABLE,
+    Refused,
+    acquire,
+    bindings,
+    default_device,
+    devices,
+    list_devices,
+    lock,
+    offers,
+    refuse_unless_it_takes,
+    release,
+)
 from hw.audio.selection import AudioDevice, Direction, choose
 from hw.errors import DeviceError, Fault
-from hw.ports import AudioFormat, Deliver, Pull
+from hw.ports import SAMPLE_BYTES, AudioFormat, Deliver, Pull
 
 if TYPE_CHECKING:
     import pyaudio
 
-DEFAULT_DEVICE = "default"
-_USUAL_RATES_HZ = (48000, 44100, 32000, 24000, 16000, 8000)
-_MAX_CHANNELS_PROBED = 8  # microphone arrays; ALSA's plugins claim 32 to 128
+__all__ = ["DEFAULT_DEVICE", "PortAudioMicrophone", "PortAudioSpeaker", "list_devices"]
 
-# pa_error codes, portaudio.h
-_DEVICE_UNAVAILABLE = -9985
-_INVALID_CHANNEL_COUNT = -9998
-_INVALID_SAMPLE_RATE = -9997
-_SAMPLE_FORMAT_NOT_SUPPORTED = -9994
-_UNSUPPORTED = frozenset({_INVALID_CHANNEL_COUNT, _INVALID_SAMPLE_RATE, _SAMPLE_FORMAT_NOT_SUPPORTED})
+_log = logging.getLogger(__name__)
+
+DEFAULT_DEVICE = "default"
 
 # PaStreamCallbackFlags, portaudio.h
 _INPUT_OVERFLOW = 2
 _OUTPUT_UNDERFLOW = 4
+_CONTINUE = 0  # paContinue
 
 _Callback = Callable[[bytes | None, int, Mapping[str, float], int], tuple[bytes | None, int]]
 
 
-def list_devices() -> list[AudioDevice]:
-    """All audio devices, in PortAudio's order. Raises `DeviceError` LIBRARY_MISSING."""
-    with _lock:
-        library = _acquire()
-        try:
-            return _devices(library)
-        finally:
-            _release()
-
-
 class PortAudioMicrophone:
-    """Captures from the device called `device`: its whole name, a part of it, or a regular expression.
+    """Captures from the device that `device` names: its whole name, a card (`hw:CARD=id`, `usb:2886:0018`), a
+    part of its name, or a regular expression.
 
-    `rate_hz` and `channels` must be what the card offers. 20 ms is the shortest period that a busy board
+    `rate_hz` is tried first and others after it, see `negotiation`; `channels` is a demand. None: found out
+    by the first `start`, and again when another device answers to the name. `channel` is the one that will be
+    listened to, from 0, or "mix" for all: so many are opened. 20 ms is the shortest period that a busy board
     keeps up with.
     """
 
     def __init__(
-        self, device: str = DEFAULT_DEVICE, *, rate_hz: int = 48000, channels: int = 1, period_ms: int = 20
+        self,
+        device: str = DEFAULT_DEVICE,
+        *,
+        rate_hz: int | None = None,
+        channels: int | None = None,
+        channel: int | Literal["mix"] = 0,
+        period_ms: int = 20,
     ) -> None:
-        self._format = AudioFormat(rate_hz, channels, max(1, rate_hz * period_ms // 1000))
-        self._stream = _Stream(device, self._format, Direction.CAPTURE)
+        self._stream = _Stream(device, Wish(rate_hz, channels, channel), period_ms, Direction.CAPTURE)
         self._deliver: Deliver | None = None
         self._overflows = 0
 
     @property
     def format(self) -> AudioFormat:
-        return self._format
+        return self._stream.format
 
     @property
     def running(self) -> bool:
@@ -109,26 +118,29 @@ class PortAudioMicrophone:
 
 
 class PortAudioSpeaker:
-    """Plays to the device called `device`: its whole name, a part of it, or a regular expression.
+    """Plays to the device that `device` names, see `PortAudioMicrophone`, the same on all its channels.
 
-    `rate_hz` and `channels` must be what the card offers. The device holds about three periods: 20 ms each
-    survive a busy machine, 40 ms a very busy one.
+    The device holds about three periods: 20 ms each survive a busy machine, 40 ms a very busy one.
     """
 
     def __init__(
-        self, device: str = DEFAULT_DEVICE, *, rate_hz: int = 48000, channels: int = 1, period_ms: int = 20
+        self,
+        device: str = DEFAULT_DEVICE,
+        *,
+        rate_hz: int | None = None,
+        channels: int | None = None,
+        period_ms: int = 20,
     ) -> None:
-        self._format = AudioFormat(rate_hz, channels, max(1, rate_hz * period_ms // 1000))
-        self._stream = _Stream(device, self._format, Direction.PLAYBACK)
+        self._stream = _Stream(device, Wish(rate_hz, channels), period_ms, Direction.PLAYBACK)
         self._pull: Pull | None = None
         self._underflows = 0
-        self._position = HeardPosition(rate_hz)
+        self._position = HeardPosition(self.format.rate_hz)
         self._position_lock = threading.Lock()  # device thread against whoever asks
         self._first_period = True
 
     @property
     def format(self) -> AudioFormat:
-        return self._format
+        return self._stream.format
 
     @property
     def running(self) -> bool:
@@ -148,11 +160,9 @@ class PortAudioSpeaker:
 
     def start(self, pull: Pull) -> None:
         self._stream.refuse_if_open()
-        self._pull = guarded_pull(pull, self._format.frame_bytes, self._stream.device)
+        self._pull = guarded_pull(pull, SAMPLE_BYTES, self._stream.device)
         self._first_period = True
-        with self._position_lock:
-            self._position.restarted()
-        self._stream.open(self._wanted)
+        self._stream.open(self._wanted, self._restarted)
 
     def stop(self) -> None:
         self._pull = None
@@ -160,6 +170,10 @@ class PortAudioSpeaker:
         self._stream.close()
         with self._position_lock:
             self._position.stopped(now)
+
+    def _restarted(self, audio: AudioFormat) -> None:
+        with self._position_lock:
+            self._position.restarted(audio.rate_hz)
 
     def _wanted(
         self, pcm: bytes | None, frames: int, times: Mapping[str, float], flags: int
@@ -170,7 +184,7 @@ class PortAudioSpeaker:
         self._first_period = False
         pull = self._pull
         if pull is None:
-            return bytes(frames * self._format.frame_bytes), _CONTINUE
+            return bytes(frames * self.format.frame_bytes), _CONTINUE
         # PortAudio's clock is not ours: only the difference of its two times means something here.
         lead_s = times["output_buffer_dac_time"] - times["current_time"]
         if not 0 <= lead_s < 2 or times["output_buffer_dac_time"] <= 0:  # some drivers leave them empty
@@ -178,23 +192,23 @@ class PortAudioSpeaker:
         played = pull(frames)
         with self._position_lock:
             self._position.buffer_pulled(frames, lead_s, now)
-        return played, _CONTINUE
-
-
-_CONTINUE = 0  # paContinue
+        return spread(played, self.format.channels), _CONTINUE
 
 
 class _Stream:
     """One open stream, or none."""
 
-    def __init__(self, device: str, audio: AudioFormat, direction: Direction) -> None:
+    def __init__(self, device: str, wish: Wish, period_ms: int, direction: Direction) -> None:
         self.device = device
-        self._format = audio
+        self.output_latency_s = 0.0
+        self._wish = wish
+        self._period_ms = period_ms
         self._direction = direction
+        self.format = self._format(guess(wish, direction))
+        self._worked: tuple[AudioDevice, Combination] | None = None
         self._stream: pyaudio._Stream | None = None
         # PyAudio gives no protection against a question to a stream that is just being closed.
         self._asking = threading.Lock()
-        self.output_latency_s = 0.0
 
     @property
     def active(self) -> bool:
@@ -209,18 +223,17 @@ class _Stream:
         if self.is_open:
             raise RuntimeError(f"{self.device}: the {self._direction.value} is started already")
 
-    def open(self, callback: _Callback) -> None:
-        with _lock:
-            library = _acquire()
+    def open(self, callback: _Callback, settled: Callable[[AudioFormat], None] = lambda audio: None) -> None:
+        """`settled` is called with the format before the first callback, perhaps several times."""
+        before = self.format
+        with lock, hushed():
+            library = acquire()
             try:
                 found = self._find(library)
-                try:
-                    self._probe(library, found)
-                    stream = self._open(library, found, callback)
-                except _Refused as refused:
-                    raise self._explained(library, found, refused) from refused
+                stream = self._negotiate(library, found, callback, settled)
             except BaseException:
-                _release()
+                self.format = before
+                release()
                 raise
         with self._asking:
             self._stream = stream
@@ -233,46 +246,57 @@ class _Stream:
         if stream is None:
             return
         atexit.unregister(self.close)
-        with _lock:
+        with lock, hushed():
             try:
                 stream.close()  # drops what the device holds; stop_stream would play it first
             finally:
-                _release()
+                release()
 
     def _find(self, library: pyaudio.PyAudio) -> AudioDevice:
-        devices = _devices(library)
-        if self.device == DEFAULT_DEVICE:
-            index = _default_index(library, self._direction)
-            for device in devices:
-                if device.index == index:
-                    return device
-        return choose(devices, self.device, self._direction)
+        listed = devices(library)
+        default = default_device(library, self._direction, listed) if self.device == DEFAULT_DEVICE else None
+        return default or choose(listed, self.device, self._direction, sound_cards())
 
-    def _probe(self, library: pyaudio.PyAudio, found: AudioDevice) -> None:
-        """Ask before opening: a refused open can crash the process while another stream runs.
+    def _negotiate(
+        self,
+        library: pyaudio.PyAudio,
+        found: AudioDevice,
+        callback: _Callback,
+        settled: Callable[[AudioFormat], None],
+    ) -> pyaudio._Stream:
+        """What worked last time needs one question; a device met for the first time some more."""
+        worked = self._worked[1] if self._worked and self._worked[0].is_same_as(found) else None
+        tried = combinations(self._wish, found, self._direction, worked)
+        for combination in tried:
+            try:
+                refuse_unless_it_takes(library, found, self._direction, combination)
+                self.format = self._format(combination)
+                settled(self.format)
+                stream = self._open(library, found, callback)
+            except Refused as refused:
+                if not refused.is_about_the_format:
+                    raise self._unavailable(found, refused) from refused
+            else:
+                self._remember(found, combination)
+                return stream
+        raise self._unsupported(library, found, tried)
 
-        PortAudio 19.6 keeps the code of a failure in one variable for all threads; a running stream resets it
-        and the refused open goes on with no stream. Seen in 1 of 1,500 opens of an unplugged
-        microphone beside a playing speaker; in none of 1,500 refused by this question.
-        """
-        if self._format.channels > found.channels(self._direction):
-            raise _Refused(_INVALID_CHANNEL_COUNT, "Invalid number of channels")
-        code, text = _asked(library, found, self._direction, self._format.rate_hz, self._format.channels)
-        if code:
-            raise _Refused(code, text)
+    def _format(self, combination: Combination) -> AudioFormat:
+        rate_hz = combination.rate_hz
+        return AudioFormat(rate_hz, combination.channels, max(1, rate_hz * self._period_ms // 1000))
 
     def _open(self, library: pyaudio.PyAudio, found: AudioDevice, callback: _Callback) -> pyaudio._Stream:
         capture = self._direction is Direction.CAPTURE
         try:
             stream = library.open(
-                rate=self._format.rate_hz,
-                channels=self._format.channels,
-                format=_pyaudio().paInt16,
+                rate=self.format.rate_hz,
+                channels=self.format.channels,
+                format=bindings().paInt16,
                 input=capture,
                 output=not capture,
                 input_device_index=found.index if capture else None,
                 output_device_index=None if capture else found.index,
-                frames_per_buffer=self._format.period_frames,
+                frames_per_buffer=self.format.period_frames,
                 stream_callback=callback,
                 start=False,
             )
@@ -280,146 +304,48 @@ class _Stream:
             stream.start_stream()  # closes the stream itself when it fails
         except OSError as error:
             code, text = error.args if len(error.args) == 2 else (0, str(error))
-            raise _Refused(code, text) from error
+            raise Refused(code, text) from error
         return stream
 
-    def _explained(self, library: pyaudio.PyAudio, found: AudioDevice, refused: _Refused) -> DeviceError:
-        name = found.name if self.device == DEFAULT_DEVICE else self.device
-        if refused.code == _DEVICE_UNAVAILABLE:
+    def _remember(self, found: AudioDevice, combination: Combination) -> None:
+        known = self._worked and self._worked[0].is_same_as(found) and self._worked[1] == combination
+        if self._wish.rate_hz not in (None, combination.rate_hz) and not known:
+            _log.warning(
+                "%s: the %s does not do %d Hz; opened at %s",
+                self._name(found),
+                self._direction.value,
+                self._wish.rate_hz,
+                combination,
+            )
+        self._worked = (found, combination)
+
+    def _name(self, found: AudioDevice) -> str:
+        return found.name if self.device == DEFAULT_DEVICE else self.device
+
+    def _unavailable(self, found: AudioDevice, refused: Refused) -> DeviceError:
+        name = self._name(found)
+        if refused.code == DEVICE_UNAVAILABLE:
+            held = open_substreams(self._direction) or []
+            who = next((str(by) for by in held if by.card_id == found.card_id), "another program is using it")
             remedy = "End the other program, or name a device that can be shared, such as 'default'."
-            return DeviceError(Fault.BUSY, name, f"another program is using it ({refused.text})", remedy)
-        offers = _offers(library, found, self._direction)
-        wanted = f"{self._format.rate_hz} Hz with {self._format.channels} ch"
-        if refused.code in _UNSUPPORTED and offers:
-            offered = "; ".join(f"{channels} ch at {rates} Hz" for channels, rates in offers)
-            detail = f"it does not do {wanted} ({refused.text}); it does {offered}"
-            return DeviceError(Fault.UNSUPPORTED, name, detail, "Set rate and channels to one of these.")
+            return DeviceError(Fault.BUSY, name, f"{who} ({refused.text})", remedy)
         detail = f"it does not open ({refused.text})"
         return DeviceError(Fault.LOST, name, detail, "Check that it is plugged in.")
 
-
-class _Refused(Exception):
-    """PortAudio said no: its code and its words."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
-
-
-def _default_index(library: pyaudio.PyAudio, direction: Direction) -> int | None:
-    try:
-        if direction is Direction.CAPTURE:
-            return int(library.get_default_input_device_info()["index"])
-        return int(library.get_default_output_device_info()["index"])
-    except OSError:  # there is none
-        return None
-
-
-def _devices(library: pyaudio.PyAudio) -> list[AudioDevice]:
-    devices = []
-    for index in range(library.get_device_count()):
-        info = library.get_device_info_by_index(index)
-        host_api = library.get_host_api_info_by_index(int(info["hostApi"]))
-        devices.append(
-            AudioDevice(
-                index=index,
-                name=str(info["name"]),
-                host_api=str(host_api["name"]),
-                max_input_channels=int(info["maxInputChannels"]),
-                max_output_channels=int(info["maxOutputChannels"]),
-                default_rate_hz=round(float(info["defaultSampleRate"])),
-            )
-        )
-    return devices
-
-
-def _asked(
-    library: pyaudio.PyAudio, device: AudioDevice, direction: Direction, rate_hz: int, channels: int
-) -> tuple[int, str]:
-    """Would the device open with this much 16-bit PCM? (0, "") or PortAudio's code and words."""
-    way = "input" if direction is Direction.CAPTURE else "output"
-    asked = {f"{way}_device": device.index, f"{way}_channels": channels, f"{way}_format": _pyaudio().paInt16}
-    try:
-        library.is_format_supported(rate_hz, **asked)
-    except ValueError as error:  # PyAudio's way to say no
-        text, code = error.args if len(error.args) == 2 else (str(error), _INVALID_SAMPLE_RATE)
-        return code, text
-    return 0, ""
-
-
-def _offers(library: pyaudio.PyAudio, device: AudioDevice, direction: Direction) -> list[tuple[int, str]]:
-    """(channels, rates in Hz) the device takes, of those anybody would ask for."""
-    most = device.channels(direction)
-    counts = {1, 2, most} if most <= _MAX_CHANNELS_PROBED else {1, 2}
-    offers = []
-    for channels in sorted(counts):
-        rates = [
-            str(rate_hz)
-            for rate_hz in _USUAL_RATES_HZ
-            if not _asked(library, device, direction, rate_hz, channels)[0]
-        ]
-        if rates:
-            offers.append((channels, ", ".join(rates)))
-    return offers
-
-
-# ---- one PyAudio for the whole process. PortAudio is not thread-safe: `_lock` is held around every call that
-# opens, closes or lists.
-
-_lock = threading.Lock()
-_library: pyaudio.PyAudio | None = None
-_users = 0
-
-
-def _acquire() -> pyaudio.PyAudio:
-    global _library, _users
-    if _library is None:
-        module = _pyaudio()
-        _hush_native_messages()
-        _library = module.PyAudio()
-    _users += 1
-    return _library
-
-
-def _release() -> None:
-    global _library, _users
-    _users -= 1
-    if _users == 0 and _library is not None:
-        _library.terminate()
-        _library = None
-
-
-def _pyaudio() -> ModuleType:
-    try:
-        import pyaudio
-    except ImportError as error:
-        remedy = "Install it: sudo apt install python3-pyaudio, or pip install 'harkd[audio]'."
-        raise DeviceError(
-            Fault.LIBRARY_MISSING, "sound card", f"PyAudio is not installed ({error})", remedy
-        ) from error
-    return pyaudio
-
-
-def _hush_native_messages() -> None:
-    """Stop alsa-lib and libjack from writing about every device they cannot use to stderr.
-
-    Some hundred lines at each start with a stock alsa.conf; what concerns our device comes back as an error
-    code. The handler is a C function that ignores its arguments, so no Python runs on an audio thread for it.
-    """
-    import ctypes  # only where there is a sound card: it is slow to import
-
-    ignore = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p)
-    for name, setters in (
-        ("libasound.so.2", ("snd_lib_error_set_handler",)),
-        ("libjack.so.0", ("jack_set_error_function", "jack_set_info_function")),
-    ):
-        try:
-            native = ctypes.CDLL(name, mode=os.RTLD_NOLOAD)
-        except OSError:  # this machine's PortAudio does without
-            continue
-        for setter in setters:
-            function = getattr(native, setter)
-            function.argtypes = [ctypes.c_void_p]
-            function.restype = None
-            function(ignore)
+    def _unsupported(
+        self, library: pyaudio.PyAudio, found: AudioDevice, tried: Sequence[Combination]
+    ) -> DeviceError:
+        rates = ", ".join(map(str, dict.fromkeys(combination.rate_hz for combination in tried)))
+        counts = ", ".join(map(str, dict.fromkeys(combination.channels for combination in tried)))
+        most = found.channels(self._direction)
+        if tried:
+            detail = f"it does none of what was tried, {rates} Hz with {counts} ch"
+        elif self._wish.channels:
+            detail = f"it does not do {self._wish.channels} ch, it has {most}"
+        else:
+            detail = f"it has no channel {self._wish.channel} (they count from 0), it has {most}"
+        offered = offers(library, found, self._direction)
+        if offered:
+            detail += f"; it does {'; '.join(map(str, offered))}"
+        remedy = "Set rate and channels to one of these." if offered else "Name another device."
+        return DeviceError(Fault.UNSUPPORTED, self._name(found), detail, remedy)

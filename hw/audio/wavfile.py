@@ -11,12 +11,14 @@ from collections import deque
 from pathlib import Path
 
 from hw.audio.callbacks import guarded_deliver, guarded_pull
+from hw.audio.channels import spread
 from hw.audio.pacing import Pacer
 from hw.errors import DeviceError, Fault
 from hw.ports import SAMPLE_BYTES, AudioFormat, Deliver, Pull
 
 _CONVERT = "Convert it with: sox IN.wav -b 16 -e signed-integer OUT.wav"
 MAX_QUEUED_FILES = 16
+DEFAULT_RATE_HZ = 48000  # where a card would be asked
 
 
 class WavMicrophone:
@@ -160,8 +162,15 @@ class WavSpeaker:
     """
 
     def __init__(
-        self, path: str | Path, *, rate_hz: int, period_ms: int = 10, channels: int = 1, paced: bool = True
+        self,
+        path: str | Path,
+        *,
+        rate_hz: int | None = None,
+        period_ms: int = 10,
+        channels: int = 1,
+        paced: bool = True,
     ) -> None:
+        rate_hz = rate_hz or DEFAULT_RATE_HZ
         self._path = Path(path)
         self._format = AudioFormat(rate_hz, channels, period_frames(rate_hz, period_ms))
         self._paced = paced
@@ -202,7 +211,7 @@ class WavSpeaker:
         if not self._paced:
             self._pull = pull
             return
-        self._pull = guarded_pull(pull, self._format.frame_bytes, str(self._path))
+        self._pull = guarded_pull(pull, SAMPLE_BYTES, str(self._path))
         self._pacer = Pacer(self._format.period_s, self._play, "wav-speaker")
 
     def stop(self) -> None:
@@ -230,10 +239,11 @@ class WavSpeaker:
         pcm = pull(self._format.period_frames)
         if self._pull is None:  # it called `stop`: the descriptor may be somebody else's by now
             return False
-        if len(pcm) != self._format.period_bytes:
-            raise ValueError(f"pull answered {len(pcm)} bytes, a period is {self._format.period_bytes}")
+        wanted = self._format.period_frames * SAMPLE_BYTES
+        if len(pcm) != wanted:
+            raise ValueError(f"pull answered {len(pcm)} bytes, a period is {wanted}")
         try:
-            self._append(fd, pcm)
+            self._append(fd, spread(pcm, self._format.channels))
         except OSError:
             self._lost = True
         return not self._lost

@@ -14,10 +14,12 @@ from hw.audio.portaudio import PortAudioSpeaker
 from hw.audio.wavfile import WavSpeaker
 from hw.fakes import FakeSpeaker
 from hw.ports import Speaker
+from tests.system.native_card import NativeCard, NativeCards
 from tests.system.virtual_card import VirtualCard
 
 RATE_HZ = 48000
 SOON_S = 10.0
+TONE = b"\x39\x30"
 
 
 @dataclass
@@ -27,13 +29,13 @@ class Rig:
     speaker: Speaker
     play: Callable[[int], object] = lambda periods: None
     unplug: Callable[[], object] | None = None
+    played: Callable[[], bytes] | None = None  # what left the device so far, all channels
 
 
 class Player:
-    """Answers silence, and counts and watches while it does."""
+    """Answers a steady mono tone, and counts and watches while it does."""
 
-    def __init__(self, speaker: Speaker) -> None:
-        self.speaker = speaker
+    def __init__(self) -> None:
         self.asked: list[int] = []
         self.pulled_frames = 0
         self._pulled = threading.Condition()
@@ -43,7 +45,7 @@ class Player:
             self.asked.append(frames)
             self.pulled_frames += frames
             self._pulled.notify_all()
-        return bytes(frames * self.speaker.format.frame_bytes)
+        return TONE * frames
 
     def wait_for(self, happened: Callable[[], bool], timeout_s: float = SOON_S) -> bool:
         with self._pulled:
@@ -52,16 +54,20 @@ class Player:
 
 def _fake(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
     speaker = FakeSpeaker(rate_hz=RATE_HZ, channels=2)
-    return Rig(speaker, speaker.play, speaker.unplug)
+    return Rig(speaker, speaker.play, speaker.unplug, lambda: speaker.played)
 
 
 def _wavfile(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
-    return Rig(WavSpeaker(tmp_path / "heard.wav", rate_hz=RATE_HZ))
+    return Rig(WavSpeaker(tmp_path / "heard.wav", rate_hz=RATE_HZ), played=lambda: _wav(tmp_path))
 
 
 def _wavfile_unpaced(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
     speaker = WavSpeaker(tmp_path / "heard.wav", rate_hz=RATE_HZ, channels=2, paced=False)
-    return Rig(speaker, speaker.advance)
+    return Rig(speaker, speaker.advance, played=lambda: _wav(tmp_path))
+
+
+def _wav(tmp_path: Path) -> bytes:
+    return (tmp_path / "heard.wav").read_bytes()[44:]
 
 
 def _portaudio(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
@@ -70,13 +76,23 @@ def _portaudio(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
     return Rig(PortAudioSpeaker("speaker", rate_hz=RATE_HZ), unplug=lambda: card.unplug("speaker"))
 
 
+def _portaudio_native(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
+    """Six channels, and nothing else."""
+    cards = NativeCards(tmp_path, NativeCard("dock", [44100], [6]))
+    patch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    for name, value in cards.environment.items():
+        patch.setenv(name, value)
+    return Rig(PortAudioSpeaker("dock", channels=6), played=cards.played("dock").read_bytes)
+
+
 RIGS = {
     "fake": _fake,
     "wavfile": _wavfile,
     "wavfile-unpaced": _wavfile_unpaced,
     "portaudio": _portaudio,
+    "portaudio-native": _portaudio_native,
 }
-SYSTEM = {"portaudio"}
+SYSTEM = {"portaudio", "portaudio-native"}
 UNPLUGGABLE = {"fake", "portaudio"}
 
 
@@ -92,7 +108,7 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
 
 
 def _started(rig: Rig, periods: int = 6) -> Player:
-    player = Player(rig.speaker)
+    player = Player()
     rig.speaker.start(player)
     rig.play(periods)
     assert player.wait_for(lambda: len(player.asked) >= periods)
@@ -106,6 +122,16 @@ def test_every_driver_is_held_to_the_contract() -> None:
 def test_it_pulls_one_period_at_a_time(rig: Rig) -> None:
     player = _started(rig)
     assert set(player.asked) == {rig.speaker.format.period_frames}
+
+
+@pytest.mark.parametrize("rig", _params(sorted(RIGS.keys() - {"portaudio"})), indirect=True)
+def test_mono_sounds_on_every_channel(rig: Rig) -> None:
+    assert rig.played is not None
+    _started(rig)
+    rig.speaker.stop()
+    played, frame = rig.played(), TONE * rig.speaker.format.channels
+    assert len(played) >= 3 * rig.speaker.format.period_bytes
+    assert played == frame * (len(played) // len(frame))
 
 
 def test_heard_begins_at_0_never_falls_and_never_passes_pulled(rig: Rig) -> None:
@@ -141,7 +167,7 @@ def test_heard_stands_still_after_stop_and_counts_the_rest_as_past_after_a_start
 
 def test_running_from_start_to_stop(rig: Rig) -> None:
     before = rig.speaker.running
-    rig.speaker.start(Player(rig.speaker))
+    rig.speaker.start(Player())
     started = rig.speaker.running
     rig.speaker.stop()
     assert (before, started, rig.speaker.running) == (False, True, False)
@@ -150,7 +176,7 @@ def test_running_from_start_to_stop(rig: Rig) -> None:
 def test_a_second_start_is_refused_and_harms_nothing(rig: Rig) -> None:
     player = _started(rig)
     with pytest.raises(RuntimeError):
-        rig.speaker.start(Player(rig.speaker))
+        rig.speaker.start(Player())
     pulled = player.pulled_frames
     rig.play(1)
     assert player.wait_for(lambda: player.pulled_frames > pulled)

@@ -6,6 +6,7 @@ import pytest
 
 from hw.errors import DeviceError, Fault
 from hw.fakes import FakeButton, FakeMicrophone, FakeSpeaker, FakeVoiceDetector
+from hw.ports import AudioFormat
 
 
 def _microphone() -> tuple[FakeMicrophone, list[bytes]]:
@@ -57,6 +58,24 @@ def test_starting_what_is_unplugged_is_not_found() -> None:
         with pytest.raises(DeviceError) as caught:
             device.start(bytes)  # type: ignore[arg-type]
         assert caught.value.fault is Fault.NOT_FOUND
+
+
+@pytest.mark.parametrize("device", [FakeMicrophone(), FakeSpeaker()], ids=["microphone", "speaker"])
+def test_another_one_plugged_in_talks_differently_from_its_start_on(
+    device: FakeMicrophone | FakeSpeaker,
+) -> None:
+    device.unplug()
+    device.plug(rate_hz=16000, channels=6)
+    before = device.format
+    device.start(bytes)  # type: ignore[arg-type]
+    assert (before, device.format) == (AudioFormat(48000, 1, 480), AudioFormat(16000, 6, 160))
+
+
+def test_a_speaker_of_two_channels_plays_mono_on_both() -> None:
+    speaker = FakeSpeaker(rate_hz=8000, channels=2, period_ms=1, buffer_periods=0)
+    speaker.start(lambda frames: b"ab" * frames)
+    speaker.play()
+    assert speaker.played == b"abab" * 8
 
 
 def _speaker(buffer_periods: int = 2) -> FakeSpeaker:

@@ -45,10 +45,18 @@ def test_what_was_held_when_stopped_is_never_heard() -> None:
 def test_a_restart_counts_what_was_dropped_as_past() -> None:
     position = _two_buffers()
     position.stopped(10.0501)
-    position.restarted()
+    position.restarted(RATE_HZ)
     assert position.at(20.0) == 40
     position.buffer_pulled(20, lead_s=0.0, now=20.0)
     assert position.at(20.0101) == 50
+
+
+def test_a_restart_at_another_rate_follows_that_one() -> None:
+    position = _two_buffers()
+    position.stopped(10.1)
+    position.restarted(2 * RATE_HZ)
+    position.buffer_pulled(20, lead_s=0.0, now=20.0)
+    assert position.at(20.0051) == 50
 
 
 @given(
@@ -65,7 +73,7 @@ def test_heard_never_falls_and_never_passes_pulled(steps: list[tuple[float, floa
         elif act == "stop":
             position.stopped(now)
         elif act == "restart":
-            position.restarted()
+            position.restarted(RATE_HZ)
         heard = position.at(now)
         assert before <= heard <= position.pulled_frames
         before = heard

@@ -11,6 +11,7 @@ import pytest
 
 from hw.audio.wavfile import MAX_QUEUED_FILES, WavMicrophone, WavSpeaker
 from hw.errors import DeviceError, Fault
+from hw.ports import AudioFormat
 
 RATE_HZ = 8000
 PERIOD = 80  # frames of 10 ms
@@ -181,13 +182,17 @@ def test_the_file_holds_what_was_pulled(out: Path) -> None:
 
 def test_the_header_is_the_44_bytes_every_player_knows(out: Path) -> None:
     speaker = WavSpeaker(out, rate_hz=24000, channels=2, paced=False)
-    speaker.start(lambda frames: bytes(4 * frames))
+    speaker.start(lambda frames: bytes(2 * frames))
     speaker.advance()
     speaker.stop()
     assert out.read_bytes()[:44] == (
         b"RIFF\xe4\x03\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x02\x00\xc0\x5d\x00\x00\x00\x77\x01\x00"
         b"\x04\x00\x10\x00data\xc0\x03\x00\x00"
     )
+
+
+def test_without_a_rate_the_file_has_that_of_most_cards(out: Path) -> None:
+    assert WavSpeaker(out, period_ms=20).format == AudioFormat(48000, 1, 960)
 
 
 def test_a_file_never_stopped_is_at_most_a_second_short(out: Path) -> None:
