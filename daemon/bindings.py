@@ -18,6 +18,8 @@ TOOL = "tool:"
 """Before a tool's name: `tool:lights_on` calls it without arguments."""
 
 ACTIONS = (TALK, "stop", "mute", "volume_up", "volume_down", "approve", "reject", NONE)
+"""What a gesture may do, besides calling a tool; `mute` opens the microphone again where it was closed."""
+
 LASTING = (TALK, "volume_up", "volume_down", NONE)
 """What can go on for as long as a button is held."""
 

@@ -163,6 +163,19 @@ def test_contact_that_stays_closed_is_stuck_once_and_holds_no_turn(bindings: Bin
     assert [wish for _, wish in contact.wishes] == wishes
 
 
+@given(BINDINGS, BINDINGS, st.lists(st.tuples(st.sampled_from("ab"), st.booleans(), st.integers(0, 1500))))
+def test_two_talk_buttons_never_speak_at_once(
+    one: Bindings, other: Bindings, moves: list[tuple[str, bool, int]]
+) -> None:
+    panel, wishes, now = Panel({"a": one, "b": other}, (), GestureSettings()), list[Wish](), 0.0
+    for name, level, elapsed_ms in moves:
+        now += elapsed_ms / 1000
+        wishes += panel.tick(now) + panel.level(name, level, now)
+    wishes += panel.level("a", UP, now) + panel.level("b", UP, now) + panel.tick(now + 10)
+    _turns_are_whole(wishes)
+    assert panel.unsettled == []
+
+
 WINDOWS = st.builds(
     Windows,
     tap_s=st.sampled_from([None, 250.0]),
