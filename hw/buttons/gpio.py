@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import sys
-import tempfile
 import threading
 import time
-import warnings
-from collections.abc import Iterator
-from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from hw.audio.callbacks import guarded_on_edge
 from hw.buttons.debounce import Debouncer
-from hw.errors import DeviceError, Fault
+from hw.gpio_library import pins_opened
 from hw.ports import OnEdge
 
 if TYPE_CHECKING:
     import gpiozero
-
-_log = logging.getLogger(__name__)
 
 
 class GpioButton:
@@ -78,42 +67,20 @@ class GpioButton:
             return self._device is not None and bool(self._device.is_active)
 
     def _open(self) -> gpiozero.InputDevice:
-        gpiozero = _library()
-        _import_lgpio(gpiozero)
         pull_up = None if not self._pull else not self._active_high
         active_state = self._active_high if not self._pull else None
-        fallbacks: list[str] = []
-        try:
+        # Such as a pull on a pin whose resistor is fixed.
+        with pins_opened(self._name, "button", "Try pull = false, or another pin.") as gpiozero:
             # Not its Button: the hold thread makes closing wait for a second while the button is down. Nor
             # its DigitalInputDevice: after a release whose edge was lost it keeps the next press to itself.
-            with _fallbacks_collected(fallbacks):
-                device = gpiozero.InputDevice(self._pin, pull_up=pull_up, active_state=active_state)
-            return self._watched(device)
-        except gpiozero.BadPinFactory as error:
-            reason = fallbacks[0] if fallbacks else str(error)
-            remedy = (
-                "On a Raspberry Pi: sudo apt install python3-lgpio, and put the user in the group 'gpio'; "
-                "elsewhere use another button driver."
-            )
-            raise DeviceError(Fault.UNSUPPORTED, self._name, f"no GPIO here ({reason})", remedy) from error
-        except (gpiozero.GPIOPinInUse, *_lgpio_errors()) as error:
-            remedy = "Name another pin, or end the program that holds this one."
-            raise DeviceError(Fault.BUSY, self._name, str(error), remedy) from error
-        except gpiozero.PinInvalidPin as error:
-            remedy = "Name a BCM number such as 17."
-            raise DeviceError(Fault.NOT_FOUND, self._name, str(error), remedy) from error
-        except gpiozero.GPIOZeroError as error:  # such as a pull on a pin whose resistor is fixed
-            remedy = "Try pull = false, or another pin."
-            raise DeviceError(Fault.UNSUPPORTED, self._name, str(error), remedy) from error
-
-    def _watched(self, device: gpiozero.InputDevice) -> gpiozero.InputDevice:
-        try:
-            device.pin.bounce = None
-            device.pin.edges = "both"
-            device.pin.when_changed = self._changed
-        except BaseException:
-            device.close()
-            raise
+            device = gpiozero.InputDevice(self._pin, pull_up=pull_up, active_state=active_state)
+            try:
+                device.pin.bounce = None
+                device.pin.edges = "both"
+                device.pin.when_changed = self._changed
+            except BaseException:
+                device.close()
+                raise
         return device
 
     def _changed(self, ticks: float, level: int) -> None:
@@ -133,60 +100,3 @@ class GpioButton:
     def _report(self, edge: bool | None) -> None:
         if edge is not None and self._on_edge is not None:
             self._on_edge(edge)
-
-
-def _library() -> ModuleType:
-    try:
-        return import_module("gpiozero")
-    except ImportError as error:
-        remedy = "Install it: sudo apt install python3-gpiozero python3-lgpio, or pip install 'harkd[gpio]'."
-        raise DeviceError(Fault.LIBRARY_MISSING, "GPIO", f"gpiozero: {error}", remedy) from error
-
-
-def _import_lgpio(gpiozero: ModuleType) -> None:
-    """Import lgpio, if gpiozero is about to, where its pipe can be made.
-
-    It makes a pipe in the working directory while it is imported, leaves it there, and fails with a message
-    about a file "-3" where it cannot write. Both ends stay open, so the pipe needs its name no more after.
-    """
-    chosen = os.environ.get("GPIOZERO_PIN_FACTORY", "lgpio")
-    if chosen != "lgpio" or gpiozero.Device.pin_factory is not None or "lgpio" in sys.modules:
-        return
-    # Where it cannot be imported, gpiozero says so, or finds another library.
-    with (
-        contextlib.suppress(ImportError, OSError),
-        tempfile.TemporaryDirectory() as scratch,
-        _within(scratch),
-    ):
-        import_module("lgpio")
-
-
-@contextlib.contextmanager
-def _within(directory: str) -> Iterator[None]:
-    """With `directory` as the working directory of the process, for all of its threads."""
-    here = os.open(".", os.O_PATH)  # whatever it is called by now, and whether it can be read or not
-    try:
-        os.chdir(directory)
-        yield
-    finally:
-        os.fchdir(here)
-        os.close(here)
-
-
-@contextlib.contextmanager
-def _fallbacks_collected(reasons: list[str]) -> Iterator[None]:
-    """Why gpiozero did not take the libraries it tried, the best one first: only its warnings say so."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            yield
-        finally:
-            reasons += [str(warning.message).removeprefix("Falling back from ") for warning in caught]
-    for reason in reasons:  # it found one in the end
-        _log.warning("GPIO: gpiozero does without %s", reason)
-
-
-def _lgpio_errors() -> tuple[type[Exception], ...]:
-    """What lgpio raises past gpiozero, for example when another process holds the pin."""
-    lgpio = sys.modules.get("lgpio")
-    return () if lgpio is None else (lgpio.error,)

@@ -162,7 +162,7 @@ def test_a_switch_that_stays_on_is_looked_at_as_rarely_as_asked(pin: MockPin) ->
     pin.drive_low()
     assert edges.get(timeout=SOON_S) is True
     with pytest.raises(queue.Empty):
-        edges.get(timeout=0.05)  # the quiet time after the edge is over
+        edges.get(timeout=0.2)  # the quiet time after the edge is over
     pin.edges = "none"
     pin.drive_high()  # lost: nobody is told, and nobody looks within a minute
     with pytest.raises(queue.Empty):
