@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from hw.leds.colours import lamp_byte
 from hw.leds.spi import OpenSpi, open_spidev
@@ -48,6 +49,7 @@ def ws2812_frame(colours: Sequence[Colour]) -> bytes:
     return bytes(frame + _LATCH)
 
 
+@cache
 def _stretched(byte: int) -> bytes:
     bits = 0
     for position in range(7, -1, -1):
