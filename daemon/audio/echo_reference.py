@@ -149,7 +149,8 @@ class EchoReference:
         np = self._numpy
         samples = np.frombuffer(around, np.int16).astype(np.float32)
         between = np.convolve(samples, self._taps[phase], "valid")
-        return np.clip(np.rint(between), -32768, 32767).astype(np.int16).tobytes()
+        pcm: bytes = np.clip(np.rint(between), -32768, 32767).astype(np.int16).tobytes()
+        return pcm
 
     def _kept_pcm(self, first: int, frames: int) -> bytes:
         """With silence for what is not there any more, or not yet."""
