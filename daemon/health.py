@@ -348,7 +348,7 @@ class DeviceHealth:
 
     def _judge(self, about: PortHealth, now: float) -> None:
         if self.calls(about.port):
-            if now - self._call_since >= CALL_S and not self._call_hangs:
+            if now >= self._call_since + CALL_S and not self._call_hangs:
                 self._call_hangs = True
                 doing = "opening" if isinstance(self._call, Open) else "closing"
                 self._move(about, Signal.STUCK, f"{doing} the {about.port.value} hangs", now)
