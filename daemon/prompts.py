@@ -73,8 +73,8 @@ TEXTS: Mapping[Prompt, Mapping[Language, str]] = {
     },
     Prompt.MICROPHONE_SILENT: {
         "en": "No sound comes from the microphone.",
-        "de": "Vom Mikrofon kommt kein Ton.",
-        "fr": "Aucun son ne vient du microphone.",
+        "de": "Das Mikrofon ist still.",
+        "fr": "Le microphone est silencieux.",
         "es": "No llega sonido del micrófono.",
         "it": "Dal microfono non arriva nessun suono.",
     },

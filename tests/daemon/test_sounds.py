@@ -67,6 +67,10 @@ def test_prompt_is_short_and_as_loud_as_all_others(language: Language, prompt: P
     assert max(map(abs, (*samples[:8], *samples[-8:]))) < 200
 
 
+def test_page_of_sounds_is_what_the_tables_say(maker: Any) -> None:
+    assert maker.PAGE.read_text("utf-8") == maker.page(), "run docs/sounds.py again"
+
+
 def test_all_sounds_together_are_small() -> None:
     assert sum(path.stat().st_size for path in SOUNDS.rglob("*.wav")) < 1_500_000
 
