@@ -1,9 +1,10 @@
 /* A sound card made of a clock, for alsa-lib: it takes only the rates and channel counts it is told to have.
  *
- *   pcm.card { type native  rates [ 48000 ]  channels [ 2 ]  played "FILE"  spoken "FILE"  mouth 0  busy "FILE" }
+ *   pcm.card { type native  rates [ 48000 ]  channels [ 2 ]  played "FILE"  spoken "FILE"  mouth 0
+ *              opened "FILE"  busy "FILE" }
  *
  * `played` becomes what was played, raw. `spoken` is raw mono at the card's rate, heard on channel `mouth` from the
- * first frame captured; the other channels hiss. While `busy` exists the card is somebody else's. Nothing is lost
+ * first frame captured; the other channels hiss. `opened` grows by a byte at each open. While `busy` exists the card is somebody else's. Nothing is lost
  * when a reader or writer is late: the clock waits.
  */
 #include <alsa/asoundlib.h>
@@ -21,7 +22,7 @@ enum { MOST = 16 };
 typedef struct {
 	snd_pcm_ioplug_t io;
 	unsigned int rates[MOST], channels[MOST], n_rates, n_channels;
-	const char *played, *spoken, *busy;
+	const char *played, *spoken, *opened, *busy;
 	long mouth;
 	int file, running;
 	struct timespec began;
@@ -177,6 +178,8 @@ static int configure(card_t *card, snd_config_t *conf)
 			snd_config_get_string(entry, &card->played);
 		else if (!strcmp(id, "spoken"))
 			snd_config_get_string(entry, &card->spoken);
+		else if (!strcmp(id, "opened"))
+			snd_config_get_string(entry, &card->opened);
 		else if (!strcmp(id, "busy"))
 			snd_config_get_string(entry, &card->busy);
 		else if (!strcmp(id, "mouth"))
@@ -200,6 +203,16 @@ static int constrain(snd_pcm_ioplug_t *io, card_t *card)
 	return error ? -EINVAL : 0;
 }
 
+static int count(const char *path)
+{
+	int file = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
+	int error = file >= 0 && write(file, ".", 1) != 1 ? -errno : 0;
+
+	if (file >= 0)
+		close(file);
+	return error;
+}
+
 SND_PCM_PLUGIN_DEFINE_FUNC(native)
 {
 	card_t *card = calloc(1, sizeof *card);
@@ -210,6 +223,8 @@ SND_PCM_PLUGIN_DEFINE_FUNC(native)
 	error = configure(card, conf);
 	if (!error && card->busy && access(card->busy, F_OK) == 0)
 		error = -EBUSY;
+	if (!error)
+		error = count(card->opened);
 	if (error) {
 		free(card);
 		return error;
