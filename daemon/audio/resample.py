@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 PASS_BAND = 7 / 8  # of half the lower rate, which is where the stop band begins
 STOP_BAND_DB = 60.0
-MAX_PHASES = 640  # 11.025 to 48 kHz; the table grows with it, to 0.5 MB there
+MAX_PHASES = 640  # 11.025 to 48 kHz; table and effort grow with it, to 0.5 MB and 3 ms a second there
 _SCALE = 2**24  # a coefficient of 1
 _BYTES = 8  # of a float64
 _BYTES = 8  # of a float64
@@ -45,9 +45,9 @@ _PRODUCT_MAX = 2**18  # multiplications at once, beyond which OpenBLAS wakes thr
 class Resampler:
     """Converts a stream of mono 16-bit PCM from `from_hz` to `to_hz`, however it is cut into pieces.
 
-    The samples depend only on the stream, not on the pieces (a sample may even be cut in two) nor on the
-    processor, and there are `round(frames in * to_hz / from_hz)` of them, halves up, once it is flushed. It
-    holds back what 29 frames of the lower rate last. Equal rates pass through and need no library.
+    The samples depend only on the stream, not on the pieces (a sample may even be cut in two), and there
+    are `round(frames in * to_hz / from_hz)` of them, halves up, once it is flushed. It holds back what 29
+    frames of the lower rate last. Equal rates pass through and need no library.
     """
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
@@ -211,16 +211,16 @@ def _part(outs: range, up: int, down: int, half_taps: int, stop: float, stride: 
     """
     import numpy as np
 
-    first_in = outs[0] * down // up
-    coefficients = np.zeros((outs[-1] * down // up - first_in + 2 * half_taps, len(outs)))
+    columns = np.arange(len(outs))[:, np.newaxis]
+    before, phase = np.divmod(np.array(outs)[:, np.newaxis] * down, up)
+    first_in = int(before[0, 0])
+    distance = phase / up - np.arange(1 - half_taps, half_taps + 1)
     beta = 0.1102 * (STOP_BAND_DB - 8.7)
-    for column, out in enumerate(outs):
-        before, phase = divmod(out * down, up)
-        distance = phase / up - np.arange(1 - half_taps, half_taps + 1)
-        window = np.i0(beta * np.sqrt(np.maximum(0, 1 - (distance / half_taps) ** 2)))
-        taps = window * np.sinc(stop * (1 + PASS_BAND) * distance)
-        whole = np.rint(taps / taps.sum() * _SCALE)
-        whole[np.argmax(whole)] += _SCALE - whole.sum()  # a steady level stays what it is
-        row = before - first_in
-        coefficients[row : row + 2 * half_taps, column] = whole
+    window = np.i0(beta * np.sqrt(np.maximum(0, 1 - (distance / half_taps) ** 2)))
+    taps = window * np.sinc(stop * (1 + PASS_BAND) * distance)
+    whole = np.rint(taps / taps.sum(axis=1, keepdims=True) * _SCALE)
+    largest = np.argmax(whole, axis=1, keepdims=True)
+    whole[columns, largest] += _SCALE - whole.sum(axis=1, keepdims=True)  # a steady level stays what it is
+    coefficients = np.zeros((int(before[-1, 0]) - first_in + 2 * half_taps, len(outs)))
+    coefficients[before - first_in + np.arange(2 * half_taps), columns] = whole
     return _Part(first_in, stride, coefficients)
