@@ -92,7 +92,7 @@ class Lamp:
         shown = showing(self._view(), now)
         if shown.cue is not self._cue:
             self._cue, self._began = shown.cue, now
-        t_ms = round((now - self._began) * 1000)
+        t_ms = round((now - self._began) * 1000)  # a timer may be early by the resolution of the clock
         dims = self._light.dims
         colours = dimmed(frame(shown.pattern, self._light.pixels, t_ms, dims=dims), self._brightness_percent)
         if colours != self._colours and not self._show(colours):
@@ -114,32 +114,24 @@ class Lamp:
 
     def _set_timer(self, when: float | None) -> None:
         if self._timer is not None:
-            if self._timer.when() == when:
-                return
             self._timer.cancel()
-        self._timer = None if when is None else self._loop.call_at(when, self._due, when)
-
-    def _due(self, when: float) -> None:
-        self._timer = None
-        # The loop may be early by its clock's resolution: that would be a frame too many.
-        self._draw(max(when, self._loop.time()))
+        self._timer = None if when is None else self._loop.call_at(when, self.refresh)
 
     # ---- a light that fails --------------------------------------------------------
 
     def _try_open(self) -> None:
-        self._timer = None
         try:
             self._light.start()
         except self._light_error as error:
             self._failed(error)
             return
-        if self._problem:
-            log.info("the light is back")
         self._open = True
-        self._problem = ""
         self._cue = None
         self._colours = ()
         self.refresh()
+        if self._open and self._problem:  # one that opens and shows nothing is not back
+            log.info("the light is back")
+            self._problem = ""
 
     def _failed(self, error: Exception) -> None:
         if not self._problem:

@@ -14,7 +14,7 @@ from virtual_loop import run_virtual
 from daemon.cues import BoxView, Cue, VolumeFlash
 from daemon.events import Phase
 from daemon.lamp import RETRY_S, Lamp
-from hw.errors import DeviceError
+from hw.errors import DeviceError, Fault
 from hw.fakes import FakeLight
 from hw.ports import Colour
 
@@ -218,6 +218,27 @@ def test_a_light_that_goes_is_said_once_and_comes_back_as_the_box_is_then(
     assert caplog.records[-1].message == "the light is back"
 
 
+class Unlit(TimedLight):
+    """Opens, and shows nothing."""
+
+    def show(self, colours: Sequence[Colour]) -> None:
+        raise DeviceError(Fault.UNSUPPORTED, "unlit", "it does not shine")
+
+
+def test_a_light_that_opens_and_shows_nothing_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    @virtual()
+    async def scene(world: World) -> None:
+        lamp = Lamp(light := Unlit(), world.look, DeviceError)
+        lamp.start()
+        await asyncio.sleep(3 * RETRY_S + 1)
+        assert (light.starts, light.running, lamp.problem) == (4, False, "unlit: it does not shine")
+        lamp.stop()
+
+    with caplog.at_level(logging.INFO, "harkd"):
+        scene()
+    assert len(caplog.records) == 1
+
+
 def test_a_light_that_is_not_there_at_the_start_hinders_nobody(caplog: pytest.LogCaptureFixture) -> None:
     @virtual()
     async def scene(world: World) -> None:
@@ -265,7 +286,18 @@ async def test_refresh_is_harmless_before_start_and_after_stop(world: World) -> 
 @virtual()
 async def test_it_can_be_started_again(world: World) -> None:
     world.lamp.start()
+    world.change(muted=True)
     world.lamp.stop()
-    world.view = replace(world.view, muted=True)
     world.lamp.start()
     assert world.light.colours == (RED,)
+
+
+@virtual()
+async def test_a_light_that_comes_back_begins_its_rhythm_anew(world: World) -> None:
+    world.view = BoxView(phase=Phase.OFFLINE)
+    world.lamp.start()
+    world.light.unplug()
+    await asyncio.sleep(10)  # found out when its first flash ends
+    world.light.plug()
+    await asyncio.sleep(RETRY_S - 9)
+    assert [ms for ms, _ in world.light.shown] == [0, 30_300, 30_600]
