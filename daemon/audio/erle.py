@@ -13,14 +13,17 @@ MEASURED_EVERY_S = 0.02
 _BLOCK_WINDOWS = 5  # 0.1 s: longer than a loudspeaker is away, shorter than a word
 _SPAN_BLOCKS = 50  # SPAN_S
 _TAIL_BLOCKS = 3  # an echo of what was played 0.2 s ago still counts
-_PATH_BLOCKS = 100  # 10 s, of which the user is taken to be silent for a quarter
+_PATH_BLOCKS = 100  # 10 s, half of which the user is taken to be silent
+_COUNTED_BLOCKS = 40  # of a span: the fifth with the loudest output may hold a word that was not noticed
 
 FAR_ACTIVE_DBFS = -50.0
 FAR_SILENT_DBFS = -70.0
-NEAR_SPEECH_DB = 8.0
+NEAR_SPEECH_DB = 6.0
 """By so much more than the echo usually has, compared with what is played, the microphone hears somebody."""
 
-MAX_DB = 60.0
+MAX_DB = 40.0
+"""More is not told apart: what is left of the echo disappears in the noise."""
+
 _NOISE_RISE = 10**0.01  # 0.1 dB a block: one who speaks for a minute must not become noise
 
 
@@ -37,8 +40,8 @@ class WindowLevels:
 class EchoMeasure:
     """Over the last `SPAN_S` in which the loudspeaker spoke alone.
 
-    `erle_db`: by how much less echo is left, 0..60. `echo_db`: how far the echo stands out of the room's
-    noise, 0..60; near 0 there is none to take away.
+    `erle_db`: by how much less echo is left. `echo_db`: how far the echo stands out of the room's noise; near
+    0 there is none to take away. Both 0..`MAX_DB`.
     """
 
     erle_db: float
@@ -87,8 +90,8 @@ class ErleMeter:
             self._was_far_only = far_only
 
     def _measured(self) -> EchoMeasure:
-        near = math.fsum(near for near, _ in self._far_only) / _SPAN_BLOCKS
-        out = math.fsum(out for _, out in self._far_only) / _SPAN_BLOCKS
+        counted = sorted(self._far_only, key=lambda powers: powers[1])[:_COUNTED_BLOCKS]
+        near, out = (math.fsum(powers) / _COUNTED_BLOCKS for powers in zip(*counted, strict=True))
         near_noise, out_noise = self._noise or (_power(FLOOR_DBFS), _power(FLOOR_DBFS))
         return EchoMeasure(_db_between(near - near_noise, out - out_noise), _db_between(near, near_noise))
 
@@ -96,7 +99,7 @@ class ErleMeter:
         far, near = (math.fsum(powers) for powers in zip(*self._tail, strict=True))
         path_db = 10 * math.log10(near / far)
         self._paths_db.append(path_db)
-        usual_db = sorted(self._paths_db)[len(self._paths_db) // 4]
+        usual_db = sorted(self._paths_db)[len(self._paths_db) // 2]
         return path_db <= usual_db + NEAR_SPEECH_DB
 
     def _note_noise(self, near: float, out: float) -> None:
