@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from daemon import events as ev
+from daemon.button_tools import ButtonTools
 from daemon.conductor import Conductor
 from daemon.realtime import events as session_events
 from daemon.realtime.agent import RealtimeAgent
@@ -64,6 +65,7 @@ class AgentHost:
                 "filler_after_s": FILLER_AFTER_S,
             },
         )
+        self.button_tools = ButtonTools(self.session, controls, conductor.note_error)
         self._decisions: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -88,6 +90,7 @@ class AgentHost:
 
     async def stop(self) -> None:
         await self.session.close()
+        await self.button_tools.stop()
         tasks = [*self._decisions, *self._tasks]
         for task in tasks:
             task.cancel()

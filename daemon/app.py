@@ -9,35 +9,48 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from daemon import events as ev
+from daemon import requests
 from daemon.agent_host import AgentHost
 from daemon.alarms import Alarms
+from daemon.audio.capture import CapturePath, CaptureSettings
 from daemon.audio.gain import Gain
 from daemon.audio.pcm import ms_to_frames
 from daemon.audio.playback import PlaybackRing
-from daemon.audio.voice import VoiceMeter
+from daemon.bindings import Act, Bindings, Talk, TalkAbandoned, TalkPressed, TalkReleased, tool_of
 from daemon.box_controls import BoxControls
-from daemon.bridge import MicTap, SpeakerTap, call_soon
+from daemon.box_state import BoxStateFile, SetByHand, StateKeeper
+from daemon.bridge import MicTap, SpeakerTap
+from daemon.button_board import ButtonBoard
 from daemon.conductor import Conductor
-from daemon.config.schema import Config, Vad
 from daemon.control import ControlServer
-from daemon.events import AlarmDue, AlarmOver, Ask, Consent, Dissent, Say, Stop
+from daemon.cues import BoxView, LinkBlock, PortHealth
+from daemon.device_keeper import CallDevice, DeviceChange, DeviceKeeper
+from daemon.ears import Ears, EarSettings
+from daemon.gestures import GestureSettings
+from daemon.hand_controls import HandControls
+from daemon.health import FAILED, DeviceHealth, OpenFailure, Port, PortState
+from daemon.lamp import Lamp
 from daemon.notices import Notice
+from daemon.own_voice import OwnVoice
+from daemon.prompts import Language, Prompt
 from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.device import DeviceControls
-from daemon.realtime.errors import did_you_mean
 from daemon.realtime.model import ADDRESS
-from daemon.realtime.protocol import ProtocolState
 from daemon.realtime.settings_types import RealtimeSessionModelSettings
 from daemon.realtime.transports.port import Transport
 from daemon.sound import Sound
+from daemon.sound_bank import SoundBank
+from daemon.status import status
 from daemon.talk import TalkSettings
 from daemon.timer_file import TimerFile
 from daemon.timers import Timer
-from hw import load
+from daemon.transitions import Link, Turn
+from daemon.volume import Volume, VolumeSettings
 from hw.errors import DeviceError, Fault
-from hw.ports import Button, Microphone, Speaker, VoiceDetector
+from hw.ports import AudioFormat, Button, Light, Microphone, Speaker, VoiceDetector, WakeWordDetector
 
 log = logging.getLogger("harkd")
 
@@ -45,15 +58,21 @@ MIC_BOUND_S = 2.0
 FADE_MS = 5
 """A cut without a fade clicks; five milliseconds are enough not to, and fit any period."""
 
+SPEAKER_LINGERS_S = 10.0
+"""A loudspeaker that is open only while it is used is closed so long after."""
+
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """What the box is made of; `button` and `detector` may be missing."""
+    """What the box is made of: `buttons` with what they do, `switches` that mute; others may be missing."""
 
     microphone: Microphone
     speaker: Speaker
-    button: Button | None = None
+    buttons: Mapping[str, tuple[Button, Bindings]] = field(default_factory=dict)
+    switches: Mapping[str, Button] = field(default_factory=dict)
     detector: VoiceDetector | None = None
+    wake_word: WakeWordDetector | None = None
+    light: Light | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +80,10 @@ class AppSettings:
     """Everything that is not a device or a connection.
 
     `agent` answers first. `model_settings` hold for all agents, in the form of a run config's; `url` is the
-    server's address. `channel`, `append_ms` and `ring_s` as in `Sound`.
-    `control_path` is where the control socket goes, None for none; `timers_path` is where timers are kept
-    over a restart, None for nowhere.
+    server's address. `append_ms` and `ring_s` as in `Sound`. `speaker_always_open`: silence is played between
+    answers; `lead_in_ms` of it go before the first sound of a loudspeaker just opened.
+    `control_path` is where the control socket goes, None for none; `timers_path` and `state_path` are where
+    timers, and what is set by hand, are kept over a restart, None for nowhere.
     """
 
     talk: TalkSettings
@@ -74,44 +94,18 @@ class AppSettings:
     url: str = ADDRESS
     control_path: Path | None = None
     timers_path: Path | None = None
-    channel: int | None = 0
+    state_path: Path | None = None
+    capture: CaptureSettings = field(default_factory=lambda: CaptureSettings(high_pass_hz=0))
+    ears: EarSettings = field(default_factory=EarSettings)
+    gestures: GestureSettings = field(default_factory=GestureSettings)
+    volume: VolumeSettings = field(default_factory=VolumeSettings)
+    prompts: Language | Literal["off"] = "off"
+    earcons: bool = False
+    brightness_percent: int = 100
+    speaker_always_open: bool = True
+    lead_in_ms: int = 0
     append_ms: int = 20
     ring_s: float = 120.0
-
-
-def open_devices(config: Config) -> Devices:
-    """The drivers that the configuration names; nothing is opened yet. Raises `hw.errors.DeviceError`."""
-    capture, playback, button = config.audio.capture, config.audio.playback, config.button
-    if capture.driver == "wavfile":
-        microphone = load.microphone("wavfile", path=capture.file, period_ms=capture.period_ms, loop=True)
-    else:
-        options = {name: getattr(capture, name) for name in ("device", "rate_hz", "channels", "period_ms")}
-        microphone = load.microphone(capture.driver, **options)
-    where = "path" if playback.driver == "wavfile" else "device"
-    target = playback.file if playback.driver == "wavfile" else playback.device
-    rate_hz, period_ms = playback.rate_hz, playback.period_ms
-    speaker = load.speaker(playback.driver, **{where: target}, rate_hz=rate_hz, period_ms=period_ms)
-    button_options = (
-        {"pin": button.pin, "active_high": button.active_high, "pull": button.pull}
-        if button.driver == "gpio"
-        else {}
-    )
-    pressed = None if button.driver == "none" else load.button(button.driver, **button_options)
-    return Devices(microphone, speaker, pressed, open_detector(config.vad))
-
-
-def open_detector(vad: Vad) -> VoiceDetector | None:
-    """The configured voice detector; the plain one, with a warning, where webrtcvad is not installed."""
-    if vad.driver == "none":
-        return None
-    if vad.driver == "webrtc":
-        try:
-            return load.voice_detector("webrtc", aggressiveness=vad.aggressiveness)
-        except DeviceError as error:
-            if error.fault is not Fault.LIBRARY_MISSING:
-                raise
-            log.warning("%s; using the energy detector, which takes any loud noise for speech", error)
-    return load.voice_detector("energy")
 
 
 class App:
@@ -124,36 +118,33 @@ class App:
         open_transport: Callable[[], Transport],
         onlookers: Iterable[Callable[[Notice], None]] = (),
         wall_clock: Callable[[], float] = time.time,
+        call_device: CallDevice | None = None,
+        health: DeviceHealth | None = None,
     ) -> None:
+        """`call_device` and `health` are for tests: as in `DeviceKeeper`."""
         self._loop = loop = asyncio.get_running_loop()
+        self._settings = settings
         self.devices = devices
         mic, speaker = devices.microphone.format, devices.speaker.format
-        sound = Sound(
-            mic_rate_hz=mic.rate_hz,
-            mic_channels=mic.channels,
-            mic_period_s=mic.period_s,
-            speaker_rate_hz=speaker.rate_hz,
-            channel=settings.channel,
-            append_ms=settings.append_ms,
-            ring_s=settings.ring_s,
-        )
-        ring = PlaybackRing(
-            speaker.rate_hz,
-            capacity_frames=int(settings.ring_s * speaker.rate_hz),
-            fade_frames=min(ms_to_frames(FADE_MS, speaker.rate_hz), speaker.period_frames),
-        )
-        self.gain = Gain()
+        self._state_file = BoxStateFile(settings.state_path) if settings.state_path else None
+        restored = self._state_file.load() if self._state_file else SetByHand()
+        self.state = StateKeeper(restored, self._save_state)
+        self.volume = Volume(settings.volume, restored.volume_percent)
+        self.gain = Gain(self.volume.percent)
         self.speaker_tap = SpeakerTap(
-            loop, ring, devices.speaker.heard_frames, lambda: self.conductor.drained(), self.gain
+            loop, self._ring(speaker), devices.speaker.heard_frames, self._drained, self.gain
         )
-        voice = VoiceMeter(devices.detector, mic.rate_hz) if devices.detector else None
-        self.conductor = Conductor(settings.talk, sound, self.speaker_tap, voice, onlookers, loop)
-        self.mic_tap = MicTap(loop, self.conductor.on_period, round(MIC_BOUND_S / mic.period_s))
+        sound = Sound(mic.rate_hz, mic.period_s, speaker.rate_hz, settings.append_ms, settings.ring_s)
+        ears = Ears(settings.ears, devices.detector, devices.wake_word, mic.rate_hz)
+        self.conductor = Conductor(settings.talk, sound, self.speaker_tap, ears, onlookers, loop)
+        self._capture = CapturePath(settings.capture, mic.rate_hz, mic.channels)
+        self.mic_tap = MicTap(loop, self._captured, round(MIC_BOUND_S / mic.period_s))
+        self._make_device_side(call_device, health)
         self._timer_file = TimerFile(settings.timers_path) if settings.timers_path else None
         self.conductor.alarms = self.alarms = Alarms(
             wall_clock,
-            lambda: self.conductor.step(AlarmDue()),
-            lambda: self.conductor.step(AlarmOver()),
+            lambda: self.conductor.step(ev.AlarmDue()),
+            lambda: self.conductor.step(ev.AlarmOver()),
             self._save_timers if self._timer_file else None,
         )
         self.controls: DeviceControls = BoxControls(self, wall_clock)
@@ -165,37 +156,98 @@ class App:
             self.conductor,
             self.controls,
         )
-        self._started = False
-        self._control_path = settings.control_path
+        self._started = self._stopping = False
+
+    def _make_device_side(self, call_device: CallDevice | None, health: DeviceHealth | None) -> None:
+        settings, devices, loop = self._settings, self.devices, self._loop
+        self.keeper = DeviceKeeper(
+            loop,
+            devices.microphone,
+            devices.speaker,
+            deliver=self.mic_tap.deliver,
+            pull=self.speaker_tap.pull,
+            on_change=self._device_changed,
+            failure_of=_failure_of,
+            in_use=lambda: self.conductor.in_use,
+            health=health,
+            call=call_device,
+        )
+        self.board = ButtonBoard(
+            devices.buttons,
+            devices.switches,
+            settings.gestures,
+            on_talk=self._talk,
+            act=self._act,
+            on_switch=lambda name, on: self.hand.switch_turned(name, on),
+            on_trouble=lambda name, sentence: self.conductor.note_error(sentence),
+            device_error=DeviceError,
+        )
+        self._bank = SoundBank(settings.prompts, settings.earcons, devices.speaker.format.rate_hz)
+        self.voice = OwnVoice(
+            self.conductor.appliance,
+            lambda: self._bank,
+            self.conductor.playing.play_own,
+            self.volume,
+            self.gain,
+            loop.time,
+        )
+        self.hand = HandControls(
+            self.conductor,
+            self.keeper,
+            self.mic_tap.discard,
+            self.board.mute_reason,
+            self.volume,
+            self.gain,
+            self.state,
+            self.voice.sound,
+            loop.time,
+        )
+        self.lamp = (
+            Lamp(devices.light, self.view, DeviceError, brightness_percent=settings.brightness_percent)
+            if devices.light
+            else None
+        )
+        self._speaker_linger: asyncio.TimerHandle | None = None
+        self.conductor.on_own_sound = self.voice.on_command
+        self.conductor.on_settled = self._settled
+
+    # ---- start and stop --------------------------------------------------------------
 
     async def run(self, stopping: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Start control socket, speaker, microphone, button and timers, call `on_ready`, keep the link up.
+        """Start light, control socket, buttons, sound devices and timers, call `on_ready`, keep the link up.
 
-        Returns when `stopping` is set. Raises `hw.errors.DeviceError` if a device cannot be opened and
-        `daemon.control.ControlError` if the socket cannot; whatever was started is stopped again.
+        A sound device that is missing is waited for. Returns when `stopping` is set. Raises
+        `hw.errors.DeviceError` for what waiting will not mend and `daemon.control.ControlError` if the socket
+        cannot be had; whatever was started is stopped again.
         """
         async with AsyncExitStack() as stack:
             stack.callback(self.conductor.close)
             # First: where another box is running already, its devices must be left alone.
-            if self._control_path is not None:
-                control = ControlServer(self._control_path, self.handle_request)
+            if self._settings.control_path is not None:
+                control = ControlServer(self._settings.control_path, self.handle_request)
                 await control.start()
                 stack.push_async_callback(control.stop)
+            if self.lamp is not None:
+                stack.callback(self.lamp.stop)
+                self.lamp.start()
             stack.push_async_callback(self.agents.stop)
             await self.agents.start()
+            stack.push_async_callback(self.state.stop)
+            stack.callback(self.board.stop)
+            self.board.start()  # before the microphone: a switch may say that it must not be opened
+            self.hand.begin()
+            stack.push_async_callback(self._close_devices)
+            self._want_devices()
+            await self.keeper.start()
             self._started = True
-            stack.callback(self.devices.speaker.stop)
-            self.devices.speaker.start(self.speaker_tap.pull)
-            stack.callback(self.devices.microphone.stop)
-            self.devices.microphone.start(self.mic_tap.deliver)
-            if self.devices.button is not None:
-                stack.callback(self.devices.button.stop)
-                self.devices.button.start(self._on_edge)
             stack.push_async_callback(self.alarms.stop)
             self.alarms.start(self._timer_file.load() if self._timer_file else [])
+            self._settled()
             on_ready()
             stack.push_async_callback(self.agents.stop)  # before the devices; once is enough
             await self._until(stopping)
+            self._stopping = True
+            self._settled()
 
     async def _until(self, stopping: asyncio.Event) -> None:
         """Wait; an error of ours that ended the connection for good ends the wait and is raised."""
@@ -210,126 +262,206 @@ class App:
                 task.cancel()
             await asyncio.gather(link, waiter, return_exceptions=True)
 
-    def _on_edge(self, pressed: bool) -> None:
-        """Any thread: the button."""
-        call_soon(self._loop, self.conductor.press if pressed else self.conductor.release)
+    async def _close_devices(self) -> None:
+        if self._speaker_linger is not None:
+            self._speaker_linger.cancel()
+        if not await self.keeper.stop():
+            self.conductor.note_error("a sound device hangs; the process will not wait for it")
+
+    async def _save_state(self, state: SetByHand) -> None:
+        if self._state_file is not None:
+            await asyncio.to_thread(self._state_file.save, state)
 
     async def _save_timers(self, timers: Sequence[Timer]) -> None:
         if self._timer_file is not None:  # a disk takes its time, and the loop has none
             await asyncio.to_thread(self._timer_file.save, timers)
 
-    # ---- what a person or a tool may do ---------------------------------------------
+    # ---- the sound devices -----------------------------------------------------------
+
+    def _ring(self, speaker: AudioFormat) -> PlaybackRing:
+        return PlaybackRing(
+            speaker.rate_hz,
+            capacity_frames=int(self._settings.ring_s * speaker.rate_hz),
+            fade_frames=min(ms_to_frames(FADE_MS, speaker.rate_hz), speaker.period_frames),
+        )
+
+    def _captured(self, period: bytes) -> None:
+        if not self.hand.muted:
+            self.conductor.on_period(self._capture.feed(period))
+
+    def _drained(self) -> None:
+        self.conductor.drained()
+
+    def _want_devices(self) -> None:
+        """Have open what the box needs now; asked after every step, so it costs next to nothing."""
+        box = self.conductor.appliance
+        self.keeper.want(Port.MICROPHONE, box.wants_microphone)
+        if self._settings.speaker_always_open or box.wants_speaker:
+            if self._speaker_linger is not None:
+                self._speaker_linger.cancel()
+                self._speaker_linger = None
+            self.keeper.want(Port.SPEAKER, True)
+        elif self._speaker_linger is None:
+            self._speaker_linger = self._loop.call_later(SPEAKER_LINGERS_S, self._rest_speaker)
+
+    def _rest_speaker(self) -> None:
+        if not self.conductor.appliance.wants_speaker:
+            self.keeper.want(Port.SPEAKER, False)
+
+    def _device_changed(self, change: DeviceChange) -> None:
+        if change.new_format:
+            self._adopt_format(change.port)
+        if change.port is Port.MICROPHONE:
+            self._microphone_changed(change)
+        else:
+            self._speaker_changed(change)
+        self._settled()
+
+    def _adopt_format(self, port: Port) -> None:
+        if port is Port.MICROPHONE:
+            mic = self.devices.microphone.format
+            self._capture = CapturePath(self._settings.capture, mic.rate_hz, mic.channels)
+            self.mic_tap.discard()
+            self.conductor.microphone_speaks(mic.rate_hz, mic.period_s)
+        else:
+            speaker = self.devices.speaker.format
+            self.speaker_tap.use(self._ring(speaker))
+            self.conductor.playing.retune(speaker.rate_hz)
+            self._bank = SoundBank(self._settings.prompts, self._settings.earcons, speaker.rate_hz)
+
+    def _microphone_changed(self, change: DeviceChange) -> None:
+        box = self.conductor.appliance
+        if change.state in FAILED:
+            if box.microphone_lost is None:
+                self.conductor.note_error(f"microphone: {change.reason}")
+                self.voice.went_wrong(Prompt.NO_MICROPHONE)
+            self.conductor.step(ev.MicrophoneLost(change.reason))
+        elif change.state is PortState.SILENT:
+            self.voice.went_wrong(Prompt.MICROPHONE_SILENT)
+        elif box.microphone_lost is not None and change.state is PortState.WORKING:
+            self.conductor.step(ev.MicrophoneBack())
+
+    def _speaker_changed(self, change: DeviceChange) -> None:
+        if change.state in FAILED:
+            if self.conductor.playing.audible:
+                self.conductor.note_error(f"loudspeaker: {change.reason}")
+            self.conductor.playing.audible = False
+            self.conductor.step(ev.SpeakerLost())
+        elif change.state is PortState.WORKING:
+            self.conductor.playing.audible = True
+
+    # ---- buttons and light -----------------------------------------------------------
+
+    def _talk(self, talk: Talk) -> None:
+        if isinstance(talk, TalkPressed):
+            self.conductor.step(ev.Pressed())
+        elif isinstance(talk, TalkReleased):
+            self.conductor.step(ev.Released())
+        elif isinstance(talk, TalkAbandoned):
+            self.conductor.step(ev.Abandoned())
+        else:
+            self.conductor.step(ev.Tapped())
+
+    def _act(self, act: Act) -> None:
+        tool = tool_of(act.action)
+        refusal = self.agents.button_tools.call(tool) if tool else _ACTS[act.action](self)
+        if refusal is not None:
+            self.conductor.note_error(f"button {act.button}: {refusal}")
+
+    def view(self) -> BoxView:
+        """The box as its light shows it."""
+        box = self.conductor.appliance
+        return BoxView(
+            phase=box.phase,
+            muted=self.hand.muted,
+            live=box.turn is Turn.LIVE,
+            microphone=_health_of(self.keeper.state(Port.MICROPHONE)),
+            speaker=_health_of(self.keeper.state(Port.SPEAKER)),
+            link_blocked=_BLOCKED.get(box.link_trouble, "") if box.link is Link.DOWN else "",
+            starting=not self._started,
+            stopping=self._stopping,
+            consent_waiting=bool(box.waiting_calls),
+            timer_running=bool(self.alarms.remaining()),
+            volume_flash=self.hand.flash,
+        )
+
+    def _settled(self) -> None:
+        """After every step: devices, volume and light follow what was decided."""
+        if self._started and not self._stopping:
+            self._want_devices()
+        self.voice.settle()
+        if self.lamp is not None:
+            self.lamp.refresh()
+
+    # ---- what a person or a tool may do ----------------------------------------------
+
+    def step(self, event: ev.Event) -> str | None:
+        """Tell the box what a person did; answers why that was refused, or None."""
+        return self.conductor.step(event)
 
     def mute(self, on: bool) -> str | None:
         """Close the microphone, or open it again; answers why that could not be done, or None.
 
-        Closed means that the device is: nothing is captured, and what was is forgotten, on the server too.
+        Nothing is captured from here on, and what was is forgotten, on the server too.
         """
-        if on == self.conductor.appliance.muted:
-            return None
-        if on:
-            self.devices.microphone.stop()
-            self.mic_tap.discard()
-            self.conductor.mute()
-        else:
-            try:
-                self.devices.microphone.start(self.mic_tap.deliver)
-            except DeviceError as error:
-                return f"the microphone cannot be opened: {error}"
-            self.conductor.unmute()
-        log.info("microphone %s", "muted" if on else "open")
-        return None
+        return self._settle_after(self.hand.mute(on))
+
+    async def mute_surely(self, on: bool) -> str | None:
+        """The same; when it answers, the device layer has done it."""
+        return self._settle_after(await self.hand.mute_surely(on))
 
     def set_volume(self, percent: object) -> str | None:
         """How loud the box is from the next period on; answers why that could not be done, or None."""
-        try:
-            self.gain.set_percent(percent)
-        except ValueError as error:
-            return str(error)
-        return None
+        return self._settle_after(self.hand.set_volume(percent))
+
+    def _settle_after(self, refusal: str | None) -> str | None:
+        self._settled()
+        return refusal
 
     @property
     def volume_percent(self) -> int:
-        return self.gain.percent
+        return self.volume.percent
 
     def stop_speaking(self) -> str | None:
         """Be silent and forget the turn; answers why that was refused, or None."""
-        return self.conductor.step(Stop())
+        return self.conductor.step(ev.Stop())
 
     async def handle_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer one request of the control socket: `{"command": ...}` and what belongs to it."""
-        command = request.get("command")
         if not self._started:
             return {"ok": False, "error": "harkd is still starting"}
-        if command == "status":
-            return {"ok": True, "status": self.status()}
-        act = _REQUESTS.get(str(command))
-        if act is None:
-            known = [*_REQUESTS, "status"]
-            which = f"there are {', '.join(known)}{did_you_mean(command, known)}"
-            return {"ok": False, "error": f"unknown command {command!r}; {which}"}
-        refusal = act(self, request)
-        return {"ok": True} if refusal is None else {"ok": False, "error": refusal}
-
-    def _step_with_text(self, event: type[Ask | Say], request: Mapping[str, Any]) -> str | None:
-        text = request.get("text")
-        if not isinstance(text, str) or not text.strip():
-            return f"{request['command']}: needs a text"
-        return self.conductor.step(event(text))
-
-    def _requested_mute(self, request: Mapping[str, Any]) -> str | None:
-        on = request.get("on")
-        return self.mute(on) if isinstance(on, bool) else f'mute: "on" is {on!r}, allowed: true or false'
+        return await requests.answer(self, request)
 
     def status(self) -> dict[str, Any]:
-        """What `harkd status` shows: plain JSON values, times in seconds or milliseconds as named."""
-        now = self._loop.time()
-        appliance, protocol = self.conductor.appliance, self.conductor.link.protocol
-        ready = protocol.state is ProtocolState.READY
-        last_period_at = self.mic_tap.last_period_at
-        return {
-            "phase": appliance.phase.value,
-            "mode": appliance.settings.mode.value,
-            "link": appliance.link.name.lower(),
-            "link_reason": "" if ready else appliance.link_reason,
-            "agent": self.agents.session.current_agent.name,
-            "volume_percent": self.gain.percent,
-            "session_age_s": round(protocol.session_age_s(now), 1) if ready else None,
-            "microphone": {
-                "running": self.devices.microphone.running,
-                "muted": appliance.muted,
-                "rate_hz": self.devices.microphone.format.rate_hz,
-                "channels": self.devices.microphone.format.channels,
-                "last_period_ms": None if last_period_at is None else round((now - last_period_at) * 1000),
-                "overflows": self.devices.microphone.overflows,
-                "dropped_periods": self.mic_tap.dropped,
-            },
-            "speaker": {
-                "running": self.devices.speaker.running,
-                "rate_hz": self.devices.speaker.format.rate_hz,
-                "queued_ms": self.speaker_tap.queued_frames * 1000 // self.devices.speaker.format.rate_hz,
-                "underflows": self.devices.speaker.underflows,
-                "underruns": self.speaker_tap.underruns,
-            },
-            "waiting_calls": [call.tool for call in appliance.waiting_calls.calls],
-            "timers": [
-                f"{timer.label or 'timer'} ({timer.id}) in {left_s:.0f} s"
-                for timer, left_s in self.alarms.remaining()
-            ],
-            "tokens": self.agents.session.usage.total_tokens,
-            "exchanges": [exchange.summary() for exchange in self.conductor.exchanges.ended],
-            "last_errors": list(self.conductor.last_errors),
-        }
+        """What `harkd status` shows."""
+        return status(self, self._loop.time())
 
 
-_REQUESTS: Mapping[str, Callable[[App, Mapping[str, Any]], str | None]] = {
-    "press": lambda app, request: app.conductor.press(),
-    "release": lambda app, request: app.conductor.release(),
-    "stop": lambda app, request: app.stop_speaking(),
-    "say": lambda app, request: app._step_with_text(Say, request),
-    "ask": lambda app, request: app._step_with_text(Ask, request),
-    "approve": lambda app, request: app.conductor.step(Consent()),
-    "reject": lambda app, request: app.conductor.step(Dissent()),
-    "mute": App._requested_mute,
-    "volume": lambda app, request: app.set_volume(request.get("percent")),
+_ACTS: Mapping[str, Callable[[App], str | None]] = {
+    "stop": lambda app: app.stop_speaking(),
+    "mute": lambda app: app._settle_after(app.hand.toggle_mute()),
+    "volume_up": lambda app: app._settle_after(app.hand.louder()),
+    "volume_down": lambda app: app._settle_after(app.hand.softer()),
+    "approve": lambda app: app.conductor.step(ev.Consent()),
+    "reject": lambda app: app.conductor.step(ev.Dissent()),
 }
+
+
+_BLOCKED: Mapping[ev.Trouble, LinkBlock] = {
+    ev.Trouble.KEY: "key",
+    ev.Trouble.QUOTA: "quota",
+    ev.Trouble.MODEL: "model",
+}
+
+
+def _failure_of(error: Exception) -> OpenFailure | None:
+    """What a driver's error means to who keeps the device open; None for what no waiting will mend."""
+    if not isinstance(error, DeviceError) or error.fault is Fault.LIBRARY_MISSING:
+        return None
+    return OpenFailure.BUSY if error.fault is Fault.BUSY else OpenFailure.AWAY
+
+
+def _health_of(state: PortState) -> PortHealth:
+    if state in FAILED:
+        return "lost"
+    return "silent" if state is PortState.SILENT else "ok"

@@ -99,6 +99,13 @@ class SpeakerTap:
             call_soon(self._loop, self._drained, epoch)
         return self._gain.apply(frames)
 
+    def use(self, ring: PlaybackRing) -> None:
+        """The device talks differently from now on: what was queued is gone, the position goes on."""
+        with self._lock:
+            self._epoch += 1
+            ring.pulled_frames = self._ring.pulled_frames
+            self._ring = ring
+
     def _drained(self, epoch: int) -> None:
         if epoch == self._epoch:
             self._on_drained()

@@ -162,21 +162,22 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _recorded_devices(say: Path, heard: Path) -> tuple[Devices, Any]:
-    from daemon.app import Devices, open_detector
+    from daemon.app import Devices
     from daemon.config.schema import Vad
     from daemon.demo.run import PERIOD_MS, RATE_HZ
+    from daemon.device_setup import open_detector
     from hw import load
 
     microphone: Any = load.microphone("wavfile", path=say, period_ms=PERIOD_MS, lead_in_s=None)
     speaker = load.speaker("wavfile", path=heard, rate_hz=RATE_HZ, period_ms=PERIOD_MS)
-    return Devices(microphone, speaker, None, open_detector(Vad())), microphone
+    return Devices(microphone, speaker, detector=open_detector(Vad())), microphone
 
 
 def _live_devices() -> Devices:
-    from daemon.app import open_devices
     from daemon.config.schema import Button, Config
+    from daemon.device_setup import open_devices
 
-    return open_devices(Config(button=Button(driver="keyboard")))
+    return open_devices(Config(buttons={"talk": Button(driver="keyboard")}))
 
 
 def _simulate(arguments: argparse.Namespace) -> int:

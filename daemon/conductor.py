@@ -15,14 +15,11 @@ from daemon import events as ev
 from daemon import notices
 from daemon.alarms import Alarms
 from daemon.appliance import Appliance
-from daemon.audio.chime import chime
-from daemon.audio.pcm import SAMPLE_BYTES, mix_channels, ms_to_frames, pick_channel
 from daemon.audio.playback import AudioTag
-from daemon.audio.preroll import PreRoll
 from daemon.audio.uplink import Uplink
-from daemon.audio.voice import VoiceMeter
 from daemon.bridge import SpeakerTap
 from daemon.decisions.state import FLOOR
+from daemon.ears import Ears
 from daemon.exchanges import ExchangeLog
 from daemon.playing import Playing
 from daemon.realtime import model_events as rt
@@ -47,42 +44,46 @@ class Conductor:
     """Between appliance, session and sound. `link` and `alarms` are set once, before the first event.
 
     `on_decision` is called with what a person, or time, decided on a tool call; whoever asked sets it.
+    `on_own_sound` is called with what the box has to say of its own accord, `on_settled` after every event
+    with all that it caused.
     """
 
     alarms: Alarms
     on_decision: Callable[[ev.Approve | ev.Reject], None]
+    on_own_sound: Callable[[ev.PlayChime | ev.Refuse], None]
+    on_settled: Callable[[], None]
 
     def __init__(
         self,
         talk: TalkSettings,
         sound: Sound,
         speaker: SpeakerTap,
-        voice: VoiceMeter | None,
+        ears: Ears,
         onlookers: Iterable[Callable[[notices.Notice], None]],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.appliance = Appliance(talk, sound.mic_period_s)
         self.exchanges = ExchangeLog()
         self.last_errors: deque[str] = deque(maxlen=8)
+        self.ears = ears
         self._sound = sound
-        self._voice = voice
         self._onlookers = list(onlookers)
         self._loop = loop
-        self._preroll = PreRoll(round(talk.preroll_ms), sound.mic_rate_hz)
         # The longest turn, and a second for its last periods: a link lost then must not cost its start.
         retain_s = talk.max_turn_s + (talk.preroll_ms + talk.release_tail_ms) / 1000 + 1
-        uplink = Uplink(sound.mic_rate_hz, SESSION_RATE_HZ, sound.append_ms, retain_s)
-        upload = TurnUpload(uplink, sound.append_ms)
+        self._uplink = Uplink(sound.mic_rate_hz, SESSION_RATE_HZ, sound.append_ms, retain_s)
+        upload = TurnUpload(self._uplink, sound.append_ms)
         self._sender = TurnSender(upload, self.exchanges, lambda: self._share_floor(loop.time()), loop)
-        self._playing = Playing(
+        self.playing = Playing(
             speaker,
             SESSION_RATE_HZ,
             sound.speaker_rate_hz,
             lambda: self.step(ev.PlaybackStarted()),
             self._cut_short,
         )
-        self._chime = b""  # made when it is first needed
         self.on_decision = lambda decision: None
+        self.on_own_sound = lambda command: None
+        self.on_settled = lambda: None
         self._inbox: deque[ev.Event] = deque()  # bounded by what one event can cause
         self._pumping = False
         self._period = b""  # the captured period being decided on
@@ -125,6 +126,7 @@ class Conductor:
         finally:
             self._pumping = False
         self._rearm()
+        self.on_settled()
 
     def _take(self, event: ev.Event) -> None:
         now = self._loop.time()
@@ -170,45 +172,36 @@ class Conductor:
         return self.step(ev.Released())
 
     def mute(self) -> None:
-        """The microphone has been closed: forget what it heard."""
+        """The microphone is being closed: forget what it heard."""
         self.step(ev.Mute())
-        self._preroll.clear()
+        self.ears.forget()
         self._period = b""
 
     def unmute(self) -> None:
         self.step(ev.Unmute())
 
+    def microphone_speaks(self, rate_hz: int, period_s: float) -> None:
+        """From now on the microphone delivers at this rate, so many seconds at a time."""
+        self.appliance.period_s = period_s
+        self.ears.retune(rate_hz)
+        self._uplink.retune(rate_hz)
+
     def drained(self) -> None:
         """Everything queued has been heard."""
-        self.exchanges.sounded(self._playing.first_audio_at)  # the next part of the answer begins it anew
+        self.exchanges.sounded(self.playing.first_audio_at)  # the next part of the answer begins it anew
         self.step(ev.PlaybackDrained())
 
-    def on_period(self, captured: bytes) -> None:
-        """Take one captured period, interleaved at the microphone's rate; nothing while muted."""
+    def on_period(self, mono: bytes) -> None:
+        """Take one captured period, mono at the microphone's rate; nothing while muted."""
         if self.appliance.muted:
             return
-        sound = self._sound
-        if sound.mic_channels == 1:
-            mono = captured
-        elif sound.channel is None:
-            mono = mix_channels(captured, sound.mic_channels)
-        else:
-            mono = pick_channel(captured, sound.mic_channels, sound.channel)
-        speech = self._judge(mono) if self._voice and self.appliance.judging else None
+        heard = self.ears.hear(mono)
+        for event in heard.events:
+            self.step(event)
         self._period = mono
-        self.step(ev.MicPeriod(1000 * len(mono) / SAMPLE_BYTES / sound.mic_rate_hz, speech))
+        self.step(ev.MicPeriod(heard.duration_ms, heard.speech))
         if self._period:
-            self._preroll.push(self._period)  # no turn wanted it; the next may
-
-    def _judge(self, mono: bytes) -> bool | None:
-        """Whether somebody speaks; None, from then on, with a detector that fails: every turn counts then."""
-        assert self._voice is not None
-        try:
-            return self._voice.hears(mono)
-        except Exception:  # supervision point: a driver's error must not cost the turn
-            log.exception("the voice detector failed; going on without one")
-            self._voice = None
-            return None
+            self.ears.keep(self._period)  # no turn wanted it; the next may
 
     # ---- what the session says -------------------------------------------------------
 
@@ -240,10 +233,10 @@ class Conductor:
         self.note_error(f"server: {event.message} ({event.code})")
 
     def _audio(self, event: rt.RealtimeModelAudioEvent) -> None:
-        self._playing.queue(AudioTag(event.response_id, event.item_id, event.content_index), event.data)
+        self.playing.queue(AudioTag(event.response_id, event.item_id, event.content_index), event.data)
 
     def _audio_done(self, event: rt.RealtimeModelAudioDoneEvent) -> None:
-        self._playing.finish(AudioTag(event.response_id, event.item_id, event.content_index))
+        self.playing.finish(AudioTag(event.response_id, event.item_id, event.content_index))
 
     def _cut_short(self, response_id: str, position: HeardPosition) -> None:
         """The answer does not fit the ring: cancel the rest, tell the model how far it will be heard."""
@@ -256,7 +249,7 @@ class Conductor:
             self.step(ev.AnswerStarted(event.response_id))
 
     def _turn_ended(self, event: rt.RealtimeModelTurnEndedEvent) -> None:
-        self._playing.finish_all(event.response_id or "")
+        self.playing.finish_all(event.response_id or "")
         if event.out_of_band:
             return
         if event.status not in ("completed", "cancelled"):
@@ -295,7 +288,7 @@ class Conductor:
         return self.appliance.answering or self.appliance.turn not in (Turn.IDLE, Turn.LIVE)
 
     def speaks(self, response_id: str) -> bool:
-        return self._playing.speaks(response_id)
+        return self.playing.speaks(response_id)
 
     def silence(self) -> list[HeardPosition]:
         """The agents' side cuts the answer: fall silent, and say how much of each part was heard."""
@@ -304,26 +297,20 @@ class Conductor:
         return positions
 
     def _fall_silent(self, now: float) -> list[HeardPosition]:
-        parts, pulled_frames = self._playing.fall_silent()
+        parts, pulled_frames = self.playing.fall_silent()
         self._tell(notices.Interrupted(now, pulled_frames, tuple(parts)))
         self._end_exchange("interrupted")
-        return [self._playing.position(part.tag, part.heard_frames) for part in parts]
+        return [self.playing.position(part.tag, part.heard_frames) for part in parts]
 
     def _open_turn(self, command: ev.OpenTurn) -> None:
         now = self._loop.time()
         self._unask(now)
         self.exchanges.begin(now, spoken=True)
-        if self._voice:
-            self._voice.reset()
-        self._sender.open(self._last_ms(command.preroll_ms))
-
-    def _last_ms(self, preroll_ms: float) -> bytes:
-        wanted = ms_to_frames(int(preroll_ms), self._sound.mic_rate_hz) * SAMPLE_BYTES
-        preroll = self._preroll.take()
-        return preroll[len(preroll) - min(wanted, len(preroll)) :]
+        self.ears.await_speech()
+        self._sender.open(self.ears.take_last(command.preroll_ms))
 
     def _upload_preroll(self, command: ev.UploadPreroll) -> None:
-        self._sender.feed(self._last_ms(command.preroll_ms))
+        self._sender.feed(self.ears.take_last(command.preroll_ms))
 
     def _upload_period(self, command: ev.UploadPeriod) -> None:
         period, self._period = self._period, b""
@@ -365,9 +352,7 @@ class Conductor:
         self.on_decision(command)
 
     def _play_chime(self, command: ev.PlayChime) -> None:
-        # The first time costs a fifth of a second on a small board; a chime plays only when nobody speaks.
-        self._chime = self._chime or chime(self._sound.speaker_rate_hz)
-        self._playing.play_own(self._chime)
+        self.on_own_sound(command)
 
     def _dismiss_alarm(self, command: ev.DismissAlarm) -> None:
         self.alarms.dismiss()
@@ -378,6 +363,7 @@ class Conductor:
     def _refuse(self, command: ev.Refuse) -> None:
         self._refusal = command.reason
         log.warning("refused: %s", command.reason)
+        self.on_own_sound(command)
         self._tell(notices.Refused(command.reason))
 
     def _report(self, command: ev.Report) -> None:
@@ -404,7 +390,7 @@ class Conductor:
         self.last_errors.append(message)
 
     def _end_exchange(self, how: notices.Ending, reason: str = "") -> None:
-        exchange = self.exchanges.end(self._loop.time(), how, reason, self._playing.first_audio_at)
+        exchange = self.exchanges.end(self._loop.time(), how, reason, self.playing.first_audio_at)
         if exchange is not None:
             log.info("%s", exchange.summary())
             self._tell(notices.ExchangeEnded(exchange))

@@ -15,7 +15,7 @@ from typing import Literal
 from daemon.events import Phase
 from daemon.patterns import Colour, Fade, Pattern, Shape, Steady, Steps, Swell
 
-DeviceHealth = Literal["ok", "lost", "silent"]
+PortHealth = Literal["ok", "lost", "silent"]
 """`lost`: not there, or cannot be opened. `silent`: open, but nothing comes from it or goes to it."""
 
 LinkBlock = Literal["", "key", "quota", "model"]
@@ -40,8 +40,8 @@ class BoxView:
     phase: Phase = Phase.OFFLINE
     muted: bool = False
     live: bool = False
-    microphone: DeviceHealth = "ok"
-    speaker: DeviceHealth = "ok"
+    microphone: PortHealth = "ok"
+    speaker: PortHealth = "ok"
     link_blocked: LinkBlock = ""
     starting: bool = False
     stopping: bool = False

@@ -40,6 +40,13 @@ class Playing:
         self._downlink = Downlink(session_rate_hz, rate_hz)
         self._overfull: str | None = None  # the response whose end did not fit the ring
         self._own_sounds = 0
+        self.audible = True
+        """False while there is no loudspeaker: what comes is dropped, or the box would wait for its end."""
+
+    def retune(self, rate_hz: int) -> None:
+        """The loudspeaker has another rate from now on; nothing may be queued."""
+        self._rate_hz = rate_hz
+        self._downlink = Downlink(self._session_rate_hz, rate_hz)
 
     @property
     def rate_hz(self) -> int:
@@ -85,7 +92,7 @@ class Playing:
         return HeardPosition(tag.item_id, tag.content_index, frames_to_ms(frames, self._rate_hz))
 
     def _queue(self, tag: AudioTag, pcm: bytes) -> None:
-        if not pcm or tag.response_id == self._overfull:
+        if not pcm or not self.audible or tag.response_id == self._overfull:
             return
         accepted, started = self._tap.push(tag, pcm)
         if started:

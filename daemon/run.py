@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from daemon.app import App, AppSettings, open_devices
+from daemon.app import App, AppSettings
 from daemon.config.agent_files import load_agents
 from daemon.config.files import KEY_FILE, ConfigError, api_key_reader, load_config
 from daemon.config.layers import Problem
 from daemon.config.schema import Config, Link
+from daemon.device_setup import open_devices
 from daemon.events import Phase
+from daemon.gestures import GestureSettings
 from daemon.notices import LinkChanged, Notice, PhaseChanged
 from daemon.notify import Notifier
 from daemon.realtime.agent import RealtimeAgent
@@ -27,7 +29,15 @@ from daemon.realtime.run_config import is_openai
 from daemon.realtime.settings_check import VOICES
 from daemon.realtime.transports.port import Transport
 from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
-from daemon.settings import model_settings, model_url, starting_agent, talk_settings
+from daemon.settings import (
+    capture_settings,
+    ear_settings,
+    model_settings,
+    model_url,
+    starting_agent,
+    talk_settings,
+)
+from daemon.volume import VolumeSettings
 
 log = logging.getLogger("harkd")
 
@@ -57,14 +67,24 @@ _JOURNAL = "%(levelname)s %(name)s: %(message)s"  # the journal has its own cloc
 async def _run(config: Config, paths: Sequence[Path]) -> None:
     notifier = Notifier()
     servers: list[StdioMcpServer] = []
+    state_directory = Path(os.environ.get("STATE_DIRECTORY", STATE_DIRECTORY))
     settings = AppSettings(
         talk=talk_settings(config.talk),
         agent=_starting_agent(config, paths, servers),
         model_settings=model_settings(config.session, config.talk),
         url=config.session.url,
         control_path=Path(config.control.socket),
-        timers_path=Path(os.environ.get("STATE_DIRECTORY", STATE_DIRECTORY)) / "timers.json",
-        channel=None if config.audio.capture.channel == "mix" else config.audio.capture.channel,
+        timers_path=state_directory / "timers.json",
+        state_path=state_directory / "box.json",
+        capture=capture_settings(config.audio.capture),
+        ears=ear_settings(config.talk, config.vad),
+        gestures=GestureSettings(**config.gestures.model_dump()),
+        volume=VolumeSettings(**config.volume.model_dump()),
+        prompts=config.sounds.prompts,
+        earcons=config.sounds.earcons,
+        brightness_percent=config.light.brightness_percent,
+        speaker_always_open=config.audio.playback.keep_open == "always",
+        lead_in_ms=config.audio.playback.lead_in_ms,
         ring_s=config.audio.playback.ring_s,
     )
     app = App(settings, open_devices(config), transport_factory(config), [_Status(notifier).on_notice])

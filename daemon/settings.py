@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from daemon.config.schema import Config, Session, Talk
+from daemon.audio.capture import CaptureSettings
+from daemon.audio.endpoint import EndpointSettings
+from daemon.config.schema import AudioCapture, Config, Session, Talk, Vad
+from daemon.ears import EarSettings
 from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.device import DeviceControls
 from daemon.realtime.errors import did_you_mean
@@ -28,6 +31,16 @@ def talk_settings(talk: Talk) -> TalkSettings:
         "capture": Capture(talk.capture),
     }
     return TalkSettings(**{field.name: values[field.name] for field in fields(TalkSettings)})
+
+
+def capture_settings(capture: AudioCapture) -> CaptureSettings:
+    channel = None if capture.channel == "mix" else capture.channel
+    return CaptureSettings(channel, capture.high_pass_hz, capture.gain_db)
+
+
+def ear_settings(talk: Talk, vad: Vad) -> EarSettings:
+    endpoint = EndpointSettings(end_silence_ms=vad.end_silence_ms, no_speech_ms=vad.nothing_said_ms)
+    return EarSettings(round(talk.preroll_ms), endpoint)
 
 
 def model_settings(session: Session, talk: Talk) -> RealtimeSessionModelSettings:

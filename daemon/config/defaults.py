@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from daemon.config.schema import Config, Section, allowed_values, is_section
+from daemon.config.schema import Config, Section, allowed_values, is_section, named_section
 
 _HEAD = """\
 # Every key of harkd with its default. A configuration needs only the keys that differ.
@@ -26,7 +26,16 @@ def _tables(section: type[Section], name: str) -> list[str]:
         if is_section(field.annotation):
             path = f"{name}.{key}" if name else key
             inner += _tables(field.annotation, path)  # type: ignore[arg-type]
+        elif named := named_section(field.annotation):
+            inner += _sample(named, f"{name}.{key}" if name else key)
         else:
             value = json.dumps(field.default, ensure_ascii=False)  # as TOML writes it, for all types we have
             keys.append(f"# {field.description} Allowed: {allowed_values(field)}.\n{key} = {value}\n")
     return [f"\n[{name}]\n", *keys, *inner] if keys else inner
+
+
+def _sample(section: type[Section], name: str) -> list[str]:
+    """There is none of these unless the operator names one."""
+    lines = "".join(_tables(section, f"{name}.NAME")).strip().splitlines()
+    text = "\n".join(line if line.startswith("#") else f"#{line}" for line in lines)
+    return [f"\n# Any number of these, each with a name of its own; none is there by itself.\n{text}\n"]

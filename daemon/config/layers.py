@@ -198,6 +198,8 @@ def _describe(detail: ErrorDetails, layers: Sequence[Layer]) -> Problem:
     allowed = allowed_values(table.model_fields[path[-1]]) if is_section(table) else "a table"
     value = detail["input"]
     what = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else f"is {_shown(value)}"
+    if detail["type"] == "value_error" and allowed == "a table":
+        return Problem(file, line, _dotted(path), what)  # it is one; its keys contradict another section
     return Problem(file, line, _dotted(path), f"{what}; allowed: {allowed}{_hint(value, allowed)}")
 
 

@@ -99,6 +99,11 @@ class BoxState:
         return asked or self.settings.capture is Capture.ALWAYS
 
     @property
+    def wants_speaker(self) -> bool:
+        """It is heard, or will be soon."""
+        return self.answering or self.turn in (*FLOOR, Turn.HELD, Turn.SENT) or self.alarm is not Alarm.QUIET
+
+    @property
     def may_chime(self) -> bool:
         """A timer rings, and nobody is speaking or about to."""
         quiet = not self.answering and not self.user_speaking and self.turn in (Turn.IDLE, Turn.LIVE)

@@ -7,13 +7,18 @@ import base64
 import itertools
 import json
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 from daemon.app import App, AppSettings, Devices
+from daemon.bindings import Bindings
+from daemon.gestures import GestureSettings
+from daemon.health import DeviceHealth
 from daemon.notices import Notice
 from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.transports.port import TransportClosed, UplinkCongested
 from daemon.talk import TalkSettings
+from daemon.volume import VolumeSettings
 from hw.fakes import FakeButton, FakeMicrophone, FakeSpeaker
 
 RATE_HZ = 24_000
@@ -124,6 +129,16 @@ class Server:
         self.done(response_id)
 
 
+def call_at_once(work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
+    """Opens and closes a fake device without a thread, which would live in real time."""
+    error = None
+    try:
+        work()
+    except Exception as raised:  # noqa: BLE001  as the keeper's own thread does
+        error = raised
+    asyncio.get_running_loop().call_soon(done, error)
+
+
 class Box:
     """`async with Box() as box:` is a box connected and idle, at 24 kHz, 10 ms periods, no voice detector."""
 
@@ -131,20 +146,32 @@ class Box:
         self.microphone = FakeMicrophone(rate_hz=RATE_HZ, period_ms=10)
         self.speaker = FakeSpeaker(rate_hz=RATE_HZ, period_ms=10, buffer_periods=buffer_periods)
         self.button = FakeButton()
+        self.buttons = {"talk": (self.button, Bindings(hold="talk"))}
         self.servers: list[Server] = []
         self.next_server: list[Server] = []
         self.notices: list[Notice] = []
         settings.setdefault("agent", RealtimeAgent(name="Assistant"))
         settings.setdefault("model_settings", {"turn_detection": None})
+        # Nothing is a tap: tests press and release without letting time pass.
+        settings.setdefault("gestures", GestureSettings(tap_max_ms=0.001))
+        settings.setdefault("volume", VolumeSettings(start_percent=100))
         self._settings = AppSettings(talk or TalkSettings(), **settings)
-        self.use(Devices(self.microphone, self.speaker, self.button))
+        self.use(Devices(self.microphone, self.speaker, self.buttons))
         self._stopping = asyncio.Event()
 
     def use(self, devices: Devices) -> None:
         """Before the start: these devices instead, which the test steps itself."""
         self._devices = devices
         loop = asyncio.get_running_loop()
-        self.app = App(self._settings, devices, self._open, [self.notices.append], lambda: NOON + loop.time())
+        self.app = App(
+            self._settings,
+            devices,
+            self._open,
+            [self.notices.append],
+            lambda: NOON + loop.time(),
+            call_device=call_at_once,
+            health=DeviceHealth(watch_periods=False, watch_silence=False),  # the test steps them by hand
+        )
 
     def _open(self) -> Server:
         self.servers.append(self.next_server.pop(0) if self.next_server else Server())
@@ -185,6 +212,7 @@ class Box:
         await self.settle()
 
     async def release(self) -> None:
+        await asyncio.sleep(0.000_01)
         self.button.release()
         await self.settle()
 

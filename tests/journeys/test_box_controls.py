@@ -52,9 +52,11 @@ async def test_mute_closes_the_device_and_forgets_the_turn_everywhere() -> None:
         await box.release()
         assert box.server.types()[-1] == "clear"
         assert box.server.of("input_audio_buffer.commit") == []
-        assert (
-            box.app.status()["microphone"] | {"running": False, "muted": True}
-            == (box.app.status()["microphone"])
+        microphone = box.app.status()["microphone"]
+        assert (microphone["muted"], microphone["state"], microphone["holds_device"]) == (
+            True,
+            "closed",
+            False,
         )
 
 
@@ -110,15 +112,74 @@ async def test_hands_free_mute_empties_the_servers_buffer_and_unmute_streams_aga
 
 
 @virtual
-async def test_microphone_that_cannot_be_opened_again_leaves_the_box_muted() -> None:
+async def test_microphone_unplugged_while_muted_is_waited_for() -> None:
     async with Box() as box:
-        box.app.mute(True)
+        assert await ask(box, command="mute", on=True) == {"ok": True}
         box.microphone.unplug()
-        answer = await ask(box, command="mute", on=False)
-        assert answer["error"].startswith("the microphone cannot be opened: ")
-        assert (await ask(box, command="press"))["error"] == "the microphone is muted"
-        box.microphone.plug()
         assert await ask(box, command="mute", on=False) == {"ok": True}
+        await box.live(2)
+        assert box.app.status()["microphone"]["state"] == "lost"
+        assert (await ask(box, command="press"))["error"].startswith("no microphone: ")
+        box.microphone.plug()
+        await box.live(300)
+        assert await ask(box, command="press") == {"ok": True}
+
+
+@virtual
+async def test_microphone_unplugged_in_mid_conversation_is_back_within_three_seconds() -> None:
+    async with Box() as box:
+        await box.press()
+        await box.live(20, voice(20 * PERIOD_FRAMES))
+        box.microphone.unplug()
+        await box.live(50)
+        assert box.app.conductor.appliance.microphone_lost is not None
+        box.microphone.plug()
+        await box.live(300)
+        said = voice(30 * PERIOD_FRAMES, start=9_000)
+        await box.live(30, said)  # the button is still held
+        await box.release()
+        await box.live(1)
+        assert said in box.server.appended()
+        assert box.server.types()[-2:] == ["commit", "response.create"]
+
+
+@virtual
+async def test_answer_ends_with_the_loudspeaker_and_the_next_is_heard_on_the_next() -> None:
+    async with Box() as box:
+        await box.ask_aloud()
+        box.server.answer("r1", "i1", voice(2 * RATE_HZ))
+        await box.live(50)
+        box.speaker.unplug()
+        await box.live(50)
+        assert box.app.status()["phase"] == "idle"
+        assert 350 < box.server.of("conversation.item.truncate")[-1]["audio_end_ms"] < 550
+        await box.ask_aloud()
+        box.server.answer("r2", "i2", voice(RATE_HZ))  # heard by nobody, and nobody waits for its end
+        await box.live(10)
+        assert box.app.status()["phase"] == "idle"
+        box.speaker.plug()
+        await box.live(300)
+        await box.ask_aloud()
+        box.server.answer("r3", "i3", voice(RATE_HZ, start=20_000))
+        await box.live(60)
+        assert voice(RATE_HZ, start=20_000)[2000:20_000] in box.speaker.played
+
+
+@virtual
+async def test_box_comes_up_without_a_single_sound_device() -> None:
+    box = Box()
+    box.microphone.unplug()
+    box.speaker.unplug()
+    async with box:
+        await box.live(50)
+        assert box.app.status()["microphone"]["state"] == "lost"
+        box.microphone.plug()
+        box.speaker.plug()
+        await box.live(300)
+        await box.ask_aloud()
+        box.server.answer("r1", "i1", voice(2400))
+        await box.live(30)
+        assert voice(2400) in box.speaker.played
 
 
 # ---- volume ----------------------------------------------------------

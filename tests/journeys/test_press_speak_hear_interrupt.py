@@ -19,7 +19,7 @@ from daemon.talk import TalkMode, TalkSettings
 from daemon.transitions import Turn
 from hw.audio.wavfile import WavMicrophone, WavSpeaker
 
-COMMANDS = "press, release, stop, say, ask, approve, reject, mute, volume, status"
+COMMANDS = "press, release, stop, say, ask, approve, reject, volume, mute, status"
 FADE_FRAMES = 5 * RATE_HZ // 1000
 
 
@@ -67,7 +67,7 @@ def test_wav_files_in_and_out_lose_no_sample_and_fall_silent_within_a_period(tmp
         box = Box(TalkSettings(preroll_ms=0))
         microphone = WavMicrophone(tmp_path / "mouth.wav", paced=False, lead_in_s=0.2)
         speaker = WavSpeaker(tmp_path / "ear.wav", rate_hz=RATE_HZ, paced=False)
-        box.use(Devices(microphone, speaker, box.button))
+        box.use(Devices(microphone, speaker, box.buttons))
         async with box:
             microphone.advance(20)  # the file begins with the next period
             await box.settle()
@@ -230,8 +230,8 @@ async def test_toggle_mode_holds_the_same_conversation() -> None:
 @virtual
 async def test_hands_free_streams_and_lets_the_server_decide() -> None:
     async with Box(TalkSettings(mode=TalkMode.HANDS_FREE)) as box:
-        spoken = voice(20 * PERIOD_FRAMES)
-        await box.live(20, spoken)
+        spoken = voice(21 * PERIOD_FRAMES)  # one at once, the others two at a time
+        await box.live(21, spoken)
         assert box.server.appended() == spoken
         box.server.say("input_audio_buffer.speech_started", audio_start_ms=0, item_id="u1")
         box.server.say("input_audio_buffer.speech_stopped", audio_end_ms=200, item_id="u1")
@@ -425,7 +425,7 @@ async def test_status_tells_what_the_box_does() -> None:
         assert status["microphone"]["last_period_ms"] == 0
         await box.live(120)
         assert box.app.status()["exchanges"] == [
-            "exchange 1: press to first frame 20 ms, release to commit 10 ms, "
+            "exchange 1: press to first frame 10 ms, release to commit 10 ms, "
             "commit to first audio 10 ms, heard"
         ]
 
@@ -454,7 +454,7 @@ class BrokenDetector:
 @virtual
 async def test_detector_that_fails_costs_no_turn() -> None:
     box = Box()
-    box.use(Devices(box.microphone, box.speaker, box.button, BrokenDetector()))
+    box.use(Devices(box.microphone, box.speaker, box.buttons, detector=BrokenDetector()))
     async with box:
         await box.ask_aloud()
         assert box.server.types() == ["session.update", "append", "commit", "response.create"]

@@ -73,12 +73,12 @@ def test_all_problems_of_all_files_are_in_the_message(tmp_path: Path) -> None:
 
 def test_wrong_values_of_several_files_are_told_at_once(tmp_path: Path) -> None:
     written(tmp_path / "harkd.toml", "[vad]\naggressiveness = 9")
-    written(tmp_path / "conf.d/a.toml", "[button]\npin = 99")
+    written(tmp_path / "conf.d/a.toml", "[buttons.talk]\npin = 99")
     with pytest.raises(ConfigError) as caught:
         load_config([tmp_path])
     assert [(Path(p.file).name, p.line, p.key) for p in caught.value.problems] == [
         ("harkd.toml", 2, "vad.aggressiveness"),
-        ("a.toml", 2, "button.pin"),
+        ("a.toml", 2, "buttons.talk.pin"),
     ]
 
 

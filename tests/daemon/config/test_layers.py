@@ -62,7 +62,8 @@ def test_layers_make_one_configuration() -> None:
     [
         (
             "\n[audio.capture]\nrate_hz = 7000",
-            "a.toml:3: audio.capture.rate_hz: is 7000; allowed: a whole number from 8000 to 192000",
+            "a.toml:3: audio.capture.rate_hz: is 7000; "
+            'allowed: a whole number from 8000 to 192000, or "auto"',
         ),
         (
             'vad.driver = "webrc"',
@@ -70,18 +71,23 @@ def test_layers_make_one_configuration() -> None:
         ),
         ("[tlak]\nmode=1", "a.toml:1: tlak: there is no such section; did you mean talk?"),
         ("[talk]\nmod = 1", "a.toml:2: talk.mod: there is no such key; did you mean talk.mode?"),
-        ("[audio]\npin = 1", "a.toml:2: audio.pin: there is no such key; did you mean button.pin?"),
+        (
+            "[audio]\npin = 1",
+            "a.toml:2: audio.pin: there is no such key; did you mean buttons.NAME.pin or light.pin?",
+        ),
         (
             "[vad]\nzzz = 1",
-            "a.toml:2: vad.zzz: there is no such key; allowed: driver, aggressiveness",
+            "a.toml:2: vad.zzz: there is no such key; "
+            "allowed: driver, aggressiveness, end_silence_ms, nothing_said_ms, gate_upload",
         ),
         ('"a b" = 1', "a.toml:1: \"a b\": there is no such section; allowed: "
-                      "audio, vad, button, talk, session, agents, link, control"),
+                      "audio, vad, buttons, gestures, light, sounds, volume, talk, wake_word, session, agents, "
+                          "link, control"),
         ("audio = 3", "a.toml:1: audio: is 3; allowed: a table"),
         ("[[talk]]\nmode = 1", 'a.toml:1: talk: is [{"mode": 1}]; allowed: a table'),
-        ('button.pin = "17"', 'a.toml:1: button.pin: is "17"; allowed: a whole number from 0 to 53'),
-        ("button.pin = 1.5", "a.toml:1: button.pin: is 1.5; allowed: a whole number from 0 to 53"),
-        ("button.active_high = 1", "a.toml:1: button.active_high: is 1; allowed: true or false"),
+        ('buttons.x.pin = "17"', 'a.toml:1: buttons.x.pin: is "17"; allowed: a whole number from 0 to 53'),
+        ("buttons.x.pin = 1.5", "a.toml:1: buttons.x.pin: is 1.5; allowed: a whole number from 0 to 53"),
+        ("buttons.talk.active_high = 1", "a.toml:1: buttons.talk.active_high: is 1; allowed: true or false"),
         ("talk.hold_s = nan", "a.toml:1: talk.hold_s: is NaN; allowed: a number from 0 to 600"),
         ("talk.hold_s = true", "a.toml:1: talk.hold_s: is true; allowed: a number from 0 to 600"),
         ("session.voice = 1979-05-27", 'a.toml:1: session.voice: is "1979-05-27"; '
@@ -92,8 +98,8 @@ def test_layers_make_one_configuration() -> None:
             "allowed: the path of a WAV file",
         ),
         (
-            "[audio.capture]\nchannel = 1",
-            "a.toml:2: audio.capture.channel: there is no such channel when channels = 1; "
+            "[audio.capture]\nchannels = 1\nchannel = 1",
+            "a.toml:3: audio.capture.channel: there is no such channel when channels = 1; "
             'allowed: a channel number from 0, below `channels`, or "mix"',
         ),
         (
@@ -207,3 +213,20 @@ def test_any_text_gives_a_layer_or_one_problem(text: str) -> None:
         assert set(result.values) <= {path[0] for path in result.lines}
         assert all(1 <= line <= text.count("\n") + 1 for line in result.lines.values())
         assert isinstance(validate([result]), Config | list)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('[buttons.a]\nhold = "tlak"', "there is no action 'tlak'"),
+        ('[buttons.a]\nhold = "talk"\nlong = "mute"', "hold = 'talk' lasts for longer than a long press"),
+        ("[gestures]\nlong_ms = 300\ntap_max_ms = 900", "allowed: more than tap_max_ms"),
+        ("[volume]\nmin_percent = 90", "allowed by its limits: 90 to 100"),
+        ('[wake_word]\nengine = "openwakeword"\n[talk]\ncapture = "on_demand"', "nobody hears the wake word"),
+        ("buttons.a = 3", "buttons.a: is 3; allowed: a table"),
+        ("[buttons.a]\nbin = 3", "buttons.a.bin: there is no such key; did you mean buttons.a.pin?"),
+    ],
+)
+def test_keys_that_contradict_each_other_are_told(text: str, complaint: str) -> None:
+    (said,) = complaints(text)
+    assert complaint in said

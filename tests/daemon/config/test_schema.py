@@ -11,7 +11,16 @@ from pydantic import ValidationError
 
 from daemon.config.defaults import render_defaults
 from daemon.config.files import load_config
-from daemon.config.schema import Config, Link, Section, Session, Talk, allowed_values, is_section
+from daemon.config.schema import (
+    Config,
+    Link,
+    Section,
+    Session,
+    Talk,
+    allowed_values,
+    is_section,
+    named_section,
+)
 from daemon.realtime.settings import read_settings
 from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
 from daemon.settings import model_settings
@@ -24,6 +33,8 @@ def settings(section: type[Section] = Config, path: str = "") -> Iterator[tuple[
     for name, field in section.model_fields.items():
         if is_section(field.annotation):
             yield from settings(field.annotation, f"{path}{name}.")  # type: ignore[arg-type]
+        elif named := named_section(field.annotation):
+            yield from settings(named, f"{path}{name}.NAME.")
         else:
             yield f"{path}{name}", field
 

@@ -1,0 +1,105 @@
+"""From the configuration to the drivers it names. Shell around them."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from hw.audio.profiles import PROFILES
+
+from daemon.app import Devices
+from daemon.bindings import TALK, Bindings
+from daemon.config import schema
+from hw import load
+from hw.errors import DeviceError, Fault
+from hw.ports import Button, Light, Microphone, Speaker, VoiceDetector
+
+log = logging.getLogger("harkd")
+
+SWITCH_RECHECK_MS = 1000
+"""How often a switch that is on is read again, in case an edge was lost."""
+
+
+def open_devices(config: schema.Config) -> Devices:
+    """Nothing is opened yet. Raises `hw.errors.DeviceError`."""
+    pushed = {name: button for name, button in config.buttons.items() if button.kind == "button"}
+    switches = {name: button for name, button in config.buttons.items() if button.kind == "mute_switch"}
+    return Devices(
+        microphone=_microphone(config.audio),
+        speaker=_speaker(config.audio),
+        buttons={name: (_contact(button), bindings(button)) for name, button in pushed.items()},
+        switches={name: _contact(button) for name, button in switches.items()},
+        detector=open_detector(config.vad),
+        light=_light(config.light),
+    )
+
+
+def open_detector(vad: schema.Vad) -> VoiceDetector | None:
+    """The configured voice detector; the plain one, with a warning, where webrtcvad is not installed."""
+    if vad.driver == "none":
+        return None
+    if vad.driver == "webrtc":
+        try:
+            return load.voice_detector("webrtc", aggressiveness=vad.aggressiveness)
+        except DeviceError as error:
+            if error.fault is not Fault.LIBRARY_MISSING:
+                raise
+            log.warning("%s; using the energy detector, which takes any loud noise for speech", error)
+    return load.voice_detector("energy")
+
+
+def bindings(button: schema.Button) -> Bindings:
+    """A button of which nothing is said is for talking."""
+    bound = Bindings(button.hold, button.tap, button.double, button.long)
+    return Bindings(hold=TALK, tap=TALK) if bound == Bindings() else bound
+
+
+def _given(**options: int | str) -> dict[str, Any]:
+    """Without those that the driver finds out by itself."""
+    return {name: value for name, value in options.items() if value != "auto"}
+
+
+def _microphone(audio: schema.Audio) -> Microphone:
+    capture = audio.capture
+    period_ms = PROFILES[audio.profile].capture_ms if capture.period_ms == "auto" else capture.period_ms
+    if capture.driver == "wavfile":
+        return load.microphone("wavfile", path=capture.file, period_ms=period_ms, loop=True)
+    options = _given(rate_hz=capture.rate_hz, channels=capture.channels)
+    return load.microphone(capture.driver, device=capture.device, period_ms=period_ms, **options)
+
+
+def _speaker(audio: schema.Audio) -> Speaker:
+    playback = audio.playback
+    period_ms = PROFILES[audio.profile].playback_ms if playback.period_ms == "auto" else playback.period_ms
+    options = _given(rate_hz=playback.rate_hz, channels=playback.channels)
+    if playback.driver == "wavfile":
+        return load.speaker("wavfile", path=playback.file, period_ms=period_ms, **options)
+    return load.speaker(playback.driver, device=playback.device, period_ms=period_ms, **options)
+
+
+def _contact(button: schema.Button) -> Button:
+    if button.driver == "keyboard":
+        return load.button("keyboard", key=button.key, latch=bindings(button).hold == TALK)
+    pin: dict[str, Any] = {"pin": button.pin, "active_high": button.active_high, "pull": button.pull}
+    if button.kind == "mute_switch":  # it stays down for days
+        pin["recheck_ms"] = SWITCH_RECHECK_MS
+    return load.button("gpio", **pin)
+
+
+def _light(light: schema.Light) -> Light | None:
+    if light.driver == "none":
+        return None
+    strip = {"pixels": light.pixels, "bus": light.spi_bus, "device": light.spi_device}
+    options: dict[str, dict[str, Any]] = {
+        "console": {},
+        "gpio_led": {"pin": light.pin, "active_high": light.active_high, "pwm": light.dimmable},
+        "gpio_rgb": {
+            "red": light.red,
+            "green": light.green,
+            "blue": light.blue,
+            "common_anode": light.common_anode,
+        },
+        "apa102": strip,
+        "ws2812": strip,
+    }
+    return load.light(light.driver, **options[light.driver])

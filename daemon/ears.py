@@ -1,0 +1,158 @@
+"""What the box makes of what it hears: the last moments kept, and whether somebody speaks. Pure."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from daemon import events as ev
+from daemon.audio.endpoint import Endpointer, EndpointSettings, NoSpeech, SpeechEnded, SpeechStarted
+from daemon.audio.level import LevelMeter, Levels
+from daemon.audio.pcm import SAMPLE_BYTES, ms_to_frames
+from daemon.audio.preroll import PreRoll
+from daemon.audio.rechunk import Rechunker
+from daemon.audio.resample import Resampler
+from daemon.audio.voice import Detector, VoiceMeter
+
+log = logging.getLogger("harkd")
+
+BARGE_IN_MS = 700
+"""How late a voice over the answer may be found: so much from before it is kept, besides the pre-roll."""
+
+METER_MS = 300
+"""What the levels in `harkd status` are taken from."""
+
+
+class WakeWordDetector(Protocol):
+    """The part of a wake word driver that is needed here."""
+
+    @property
+    def rate_hz(self) -> int: ...
+
+    @property
+    def window_frames(self) -> int: ...
+
+    def hears(self, window: bytes) -> bool: ...
+
+    def reset(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EarSettings:
+    """`preroll_ms` is the most that is ever asked for from before a turn; 0 keeps nothing."""
+
+    preroll_ms: int = 300
+    endpoint: EndpointSettings = field(default_factory=EndpointSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One period: whether it holds speech, None without a voice detector, and what happened in it."""
+
+    duration_ms: float
+    speech: bool | None
+    events: list[ev.Event]
+
+
+class Ears:
+    """Listens to mono PCM16 periods, all that are captured: detectors learn the noise between turns.
+
+    A detector that fails is left out from then on: a driver's error must not cost the turn.
+    """
+
+    def __init__(
+        self,
+        settings: EarSettings,
+        detector: Detector | None,
+        wake_word: WakeWordDetector | None,
+        rate_hz: int,
+    ) -> None:
+        self._settings = settings
+        self._detector = detector
+        self._wake_word = wake_word
+        self._retained_ms = settings.preroll_ms + BARGE_IN_MS if settings.preroll_ms else 0
+        self.retune(rate_hz)
+
+    def retune(self, rate_hz: int) -> None:
+        """The microphone has another rate from now on: what was heard is forgotten."""
+        self.rate_hz = rate_hz
+        self._preroll = PreRoll(self._retained_ms, rate_hz)
+        self._recent = PreRoll(METER_MS, rate_hz)
+        self._voice = VoiceMeter(self._detector, rate_hz) if self._detector else None
+        self._speech = False  # what a period in which no window ends is taken for
+        self._endpointer = Endpointer(self._settings.endpoint, self._voice.window_ms) if self._voice else None
+        if self._wake_word is not None:
+            self._wake_resampler = Resampler(rate_hz, self._wake_word.rate_hz)
+            self._wake_windows = Rechunker(self._wake_word.window_frames * SAMPLE_BYTES)
+
+    def forget(self) -> None:
+        """There is a gap before the next period, and nothing from before it may ever be sent."""
+        self.retune(self.rate_hz)
+        if self._wake_word is not None:
+            self._wake_word.reset()
+
+    def await_speech(self) -> None:
+        """A turn begins: from here on its speech, its end or its absence are found."""
+        if self._endpointer is not None:
+            self._endpointer.restart()
+
+    def hear(self, mono: bytes) -> Heard:
+        """Take one period, which `keep` or `take_last` is to be called about next."""
+        duration_ms = 1000 * len(mono) / SAMPLE_BYTES / self.rate_hz
+        self._recent.push(mono)
+        speech, events = self._judge(mono)
+        if self._wake_word is not None and self._called(self._wake_word, mono):
+            events.append(ev.WakeWordHeard())
+        return Heard(duration_ms, speech, events)
+
+    def keep(self, mono: bytes) -> None:
+        """No turn wanted this period; the next may."""
+        self._preroll.push(mono)
+
+    def take_last(self, ms: float) -> bytes:
+        """The last `ms` of what was kept, which is forgotten with all that is older."""
+        wanted = ms_to_frames(int(ms), self.rate_hz) * SAMPLE_BYTES
+        kept = self._preroll.take()
+        return kept[len(kept) - min(wanted, len(kept)) :]
+
+    def levels(self) -> Levels:
+        """How loud the last `METER_MS` were."""
+        meter = LevelMeter(self.rate_hz)
+        recent = self._recent.take()
+        self._recent.push(recent)
+        meter.feed(recent)
+        return meter.levels()
+
+    def _judge(self, mono: bytes) -> tuple[bool | None, list[ev.Event]]:
+        if self._voice is None or self._endpointer is None:
+            return None, []
+        try:
+            windows = self._voice.listen(mono)
+        except Exception:  # supervision point: a driver's error must not cost the turn
+            log.exception("the voice detector failed; going on without one")
+            self._detector = self._voice = self._endpointer = None
+            return None, []
+        if windows:
+            self._speech = any(windows)
+        return self._speech, [_event(endpoint) for endpoint in self._endpointer.feed(windows)]
+
+    def _called(self, wake_word: WakeWordDetector, mono: bytes) -> bool:
+        try:
+            windows = self._wake_windows.feed(self._wake_resampler.feed(mono))
+            called = [wake_word.hears(window) for window in windows]  # each has to be heard
+            return any(called)
+        except Exception:  # supervision point: as above
+            log.exception("the wake word detector failed; going on without one")
+            self._wake_word = None
+            return False
+
+
+def _event(endpoint: SpeechStarted | SpeechEnded | NoSpeech) -> ev.Event:
+    match endpoint:
+        case SpeechStarted(onset_ms):
+            return ev.SpeechStarted(onset_ms)
+        case SpeechEnded():
+            return ev.SpeechEnded()
+        case NoSpeech():
+            return ev.NothingSaid()

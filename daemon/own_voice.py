@@ -1,0 +1,89 @@
+"""What the box says of its own accord: that it cannot, that something is wrong, that a timer rings.
+
+Shell around the sound bank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from daemon.audio.earcons import Earcon
+from daemon.audio.gain import Gain
+from daemon.decisions.state import FLOOR, BoxState
+from daemon.events import PlayChime, Refuse, Trouble
+from daemon.prompts import Prompt, PromptBook
+from daemon.transitions import Speaker
+from daemon.volume import Volume
+
+PROMPTS = {
+    Trouble.MUTED: Prompt.MUTED,
+    Trouble.OFFLINE: Prompt.NO_CONNECTION,
+    Trouble.KEY: Prompt.BAD_KEY,
+    Trouble.QUOTA: Prompt.QUOTA_USED_UP,
+    Trouble.MODEL: Prompt.MODEL_UNAVAILABLE,
+    Trouble.NO_MICROPHONE: Prompt.NO_MICROPHONE,
+}
+"""What is said of a trouble; the others are worth a short sound only."""
+
+
+class Bank(Protocol):
+    """Where sounds come from: mono PCM at the loudspeaker's rate, nothing for what is switched off."""
+
+    def chime(self) -> bytes: ...
+    def earcon(self, earcon: Earcon) -> bytes: ...
+    def prompt(self, prompt: Prompt) -> bytes: ...
+
+
+class OwnVoice:
+    """Plays through the same ring as answers, so that a press silences it, too. On the loop's thread.
+
+    Nothing of it is said while a person has the floor: who speaks is not spoken to.
+    """
+
+    def __init__(
+        self,
+        box: BoxState,
+        bank: Callable[[], Bank],
+        play: Callable[[bytes], None],
+        volume: Volume,
+        gain: Gain,
+        clock: Callable[[], float],
+    ) -> None:
+        """`bank` answers the one for the loudspeaker's present rate; `play` queues behind what plays."""
+        self._box = box
+        self._bank = bank
+        self._play = play
+        self._volume = volume
+        self._gain = gain
+        self._clock = clock
+        self._book = PromptBook()
+
+    def on_command(self, command: PlayChime | Refuse) -> None:
+        if isinstance(command, Refuse):
+            self._say(self._book.asked(PROMPTS.get(command.trouble), self._clock()))
+            return
+        self._gain.set_percent(self._volume.alarm_percent)  # until `settle` finds it over
+        self._play(self._bank().chime())
+
+    def went_wrong(self, wrong: Prompt) -> None:
+        """Something has just gone wrong that nobody has asked for."""
+        cue = self._book.went_wrong(wrong, self._clock())
+        if cue is not None:
+            self._say(cue)
+
+    def sound(self, earcon: Earcon) -> None:
+        self._say(earcon)
+
+    def settle(self) -> None:
+        """After every step: a chime that is over leaves the volume to what comes next."""
+        if self._box.speaker is Speaker.SILENT and self._gain.percent != self._volume.percent:
+            self._gain.set_percent(self._volume.percent)
+
+    def _say(self, cue: Prompt | Earcon) -> None:
+        if self._box.turn in FLOOR or self._box.user_speaking:
+            return
+        bank = self._bank()
+        pcm = bank.prompt(cue) if isinstance(cue, Prompt) else bank.earcon(cue)
+        if pcm:
+            self._play(pcm)

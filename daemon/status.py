@@ -1,0 +1,128 @@
+"""What `harkd status` shows: plain JSON values, times in seconds or milliseconds as named.
+
+Shell around the parts that it asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from daemon.agent_host import AgentHost
+from daemon.alarms import Alarms
+from daemon.bridge import MicTap, SpeakerTap
+from daemon.conductor import Conductor
+from daemon.device_keeper import DeviceKeeper
+from daemon.hand_controls import HandControls
+from daemon.health import Port
+from daemon.lamp import Lamp
+from daemon.realtime.protocol import ProtocolState
+from daemon.volume import Volume
+
+
+class Format(Protocol):
+    @property
+    def rate_hz(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+
+
+class Microphone(Protocol):
+    @property
+    def format(self) -> Format: ...
+    @property
+    def overflows(self) -> int: ...
+
+
+class Speaker(Protocol):
+    @property
+    def format(self) -> Format: ...
+    @property
+    def underflows(self) -> int: ...
+
+
+class Devices(Protocol):
+    @property
+    def microphone(self) -> Microphone: ...
+    @property
+    def speaker(self) -> Speaker: ...
+
+
+class Box(Protocol):
+    """The parts that are asked."""
+
+    @property
+    def conductor(self) -> Conductor: ...
+    @property
+    def agents(self) -> AgentHost: ...
+    @property
+    def alarms(self) -> Alarms: ...
+    @property
+    def keeper(self) -> DeviceKeeper: ...
+    @property
+    def devices(self) -> Devices: ...
+    @property
+    def mic_tap(self) -> MicTap: ...
+    @property
+    def speaker_tap(self) -> SpeakerTap: ...
+    @property
+    def hand(self) -> HandControls: ...
+    @property
+    def volume(self) -> Volume: ...
+    @property
+    def lamp(self) -> Lamp | None: ...
+
+
+def status(box: Box, now: float) -> dict[str, Any]:
+    """`now`: loop time in seconds."""
+    appliance, protocol = box.conductor.appliance, box.conductor.link.protocol
+    ready = protocol.state is ProtocolState.READY
+    return {
+        "phase": appliance.phase.value,
+        "mode": appliance.settings.mode.value,
+        "link": appliance.link.name.lower(),
+        "link_reason": "" if ready else appliance.link_reason,
+        "agent": box.agents.session.current_agent.name,
+        "volume_percent": box.volume.percent,
+        "session_age_s": round(protocol.session_age_s(now), 1) if ready else None,
+        "microphone": _microphone(box),
+        "speaker": _speaker(box),
+        "light": None if box.lamp is None else _light(box.lamp),
+        "waiting_calls": [call.tool for call in appliance.waiting_calls.calls],
+        "timers": [
+            f"{timer.label or 'timer'} ({timer.id}) in {left_s:.0f} s"
+            for timer, left_s in box.alarms.remaining()
+        ],
+        "tokens": box.agents.session.usage.total_tokens,
+        "exchanges": [exchange.summary() for exchange in box.conductor.exchanges.ended],
+        "last_errors": list(box.conductor.last_errors),
+    }
+
+
+def _microphone(box: Box) -> dict[str, Any]:
+    device = box.devices.microphone
+    return {
+        **box.keeper.status(Port.MICROPHONE),
+        "muted": box.hand.muted,
+        "rate_hz": device.format.rate_hz,
+        "channels": device.format.channels,
+        "levels": {name: round(value, 1) for name, value in asdict(box.conductor.ears.levels()).items()},
+        "overflows": device.overflows,
+        "dropped_periods": box.mic_tap.dropped,
+    }
+
+
+def _speaker(box: Box) -> dict[str, Any]:
+    device = box.devices.speaker
+    return {
+        **box.keeper.status(Port.SPEAKER),
+        "rate_hz": device.format.rate_hz,
+        "channels": device.format.channels,
+        "queued_ms": box.speaker_tap.queued_frames * 1000 // device.format.rate_hz,
+        "underflows": device.underflows,
+        "underruns": box.speaker_tap.underruns,
+    }
+
+
+def _light(lamp: Lamp) -> dict[str, Any]:
+    return {"cue": None if lamp.cue is None else lamp.cue.value, "problem": lamp.problem}
