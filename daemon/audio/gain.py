@@ -80,10 +80,6 @@ class Gain:
     def percent(self) -> int:
         return self._volume.percent
 
-    @property
-    def ducked(self) -> bool:
-        return self._ducked
-
     def set_percent(self, percent: object) -> None:
         """Raises `ValueError` unless `percent` is a whole number from 0 to 100."""
         self._volume = _volume(percent)
