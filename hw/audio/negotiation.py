@@ -66,8 +66,9 @@ def guess(wish: Wish, direction: Direction) -> Combination:
 def channel_counts(wish: Wish, most: int, direction: Direction) -> list[int]:
     """How many channels to ask for, of at most `most`, the best first.
 
-    A speaker: two. Asked for one, PortAudio plays it on the first of the two a card insists on, and the other
-    stays silent. A microphone: as few as hold the channel wanted; one that mixes, as many as there are.
+    A card that has only more takes fewer too: PortAudio hands over the first of them, and keeps those silent
+    that it has nothing for. So a speaker: two, for both ears whatever the card makes of one. A microphone: as
+    few as hold the channel wanted; one that mixes, as many as there are.
     """
     all_of_them = most if most <= MOST_CHANNELS else 2
     if wish.channels is not None:
