@@ -88,6 +88,16 @@ async def test_waiting_volume_goes_along_with_a_mute(disk: Disk) -> None:
 
 
 @virtual
+async def test_volume_after_a_mute_waits_its_own_time(disk: Disk) -> None:
+    disk.state.keep_volume(30)
+    disk.state.keep_muted(True)
+    await asyncio.sleep(4)
+    disk.state.keep_volume(40)
+    await asyncio.sleep(60)
+    assert disk.written == [(0, True, 30), (4 + GATHER_S, True, 40)]
+
+
+@virtual
 async def test_mute_during_a_write_is_written_right_after_it(disk: Disk) -> None:
     disk.state.keep_muted(True)
     await asyncio.sleep(0.1)
