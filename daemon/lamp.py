@@ -59,6 +59,7 @@ class Lamp:
         self._open = False
         self._problem = ""
         self._timer: asyncio.TimerHandle | None = None
+        self._seen: BoxView | None = None
         self._cue: Cue | None = None
         self._began = 0.0
         self._colours: tuple[Colour, ...] = ()
@@ -78,9 +79,12 @@ class Lamp:
         self._try_open()
 
     def refresh(self) -> None:
-        """The box may have changed: show it, before this returns. Harmless when not started."""
-        if self._open:
-            self._draw(self._loop.time())
+        """The box may have changed: show it, before this returns. Harmless when not started.
+
+        Cheap when nothing has: it may be called after every event.
+        """
+        if self._open and (view := self._view()) != self._seen:
+            self._draw(view)
 
     def stop(self) -> None:
         """Dark, and closed. Harmless when not started."""
@@ -88,8 +92,13 @@ class Lamp:
         self._set_timer(None)
         self._light.stop()
 
-    def _draw(self, now: float) -> None:
-        shown = showing(self._view(), now)
+    def _due(self) -> None:
+        self._draw(self._view())
+
+    def _draw(self, view: BoxView) -> None:
+        self._seen = view
+        now = self._loop.time()
+        shown = showing(view, now)
         if shown.cue is not self._cue:
             self._cue, self._began = shown.cue, now
         t_ms = round((now - self._began) * 1000)  # a timer may be early by the resolution of the clock
@@ -115,7 +124,7 @@ class Lamp:
     def _set_timer(self, when: float | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = None if when is None else self._loop.call_at(when, self.refresh)
+        self._timer = None if when is None else self._loop.call_at(when, self._due)
 
     # ---- a light that fails --------------------------------------------------------
 
@@ -128,7 +137,7 @@ class Lamp:
         self._open = True
         self._cue = None
         self._colours = ()
-        self.refresh()
+        self._draw(self._view())
         if self._open and self._problem:  # one that opens and shows nothing is not back
             log.info("the light is back")
             self._problem = ""
