@@ -163,7 +163,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _recorded_devices(say: Path, heard: Path) -> tuple[Devices, Any]:
     from daemon.app import Devices
-    from daemon.config.schema import Vad
+    from daemon.config.hardware import Vad
     from daemon.demo.run import PERIOD_MS, RATE_HZ
     from daemon.device_setup import open_detector
     from hw import load
@@ -174,7 +174,8 @@ def _recorded_devices(say: Path, heard: Path) -> tuple[Devices, Any]:
 
 
 def _live_devices() -> Devices:
-    from daemon.config.schema import Button, Config
+    from daemon.config.hardware import Button
+    from daemon.config.schema import Config
     from daemon.device_setup import open_devices
 
     return open_devices(Config(buttons={"talk": Button(driver="keyboard")}))

@@ -9,7 +9,8 @@ from hw.audio.profiles import PROFILES
 
 from daemon.app import Devices
 from daemon.bindings import TALK, Bindings
-from daemon.config import schema
+from daemon.config import hardware
+from daemon.config.schema import Config
 from hw import load
 from hw.errors import DeviceError, Fault
 from hw.ports import Button, Light, Microphone, Speaker, VoiceDetector
@@ -20,7 +21,7 @@ SWITCH_RECHECK_MS = 1000
 """How often a switch that is on is read again, in case an edge was lost."""
 
 
-def open_devices(config: schema.Config) -> Devices:
+def open_devices(config: Config) -> Devices:
     """Nothing is opened yet. Raises `hw.errors.DeviceError`."""
     pushed = {name: button for name, button in config.buttons.items() if button.kind == "button"}
     switches = {name: button for name, button in config.buttons.items() if button.kind == "mute_switch"}
@@ -34,7 +35,7 @@ def open_devices(config: schema.Config) -> Devices:
     )
 
 
-def open_detector(vad: schema.Vad) -> VoiceDetector | None:
+def open_detector(vad: hardware.Vad) -> VoiceDetector | None:
     """The configured voice detector; the plain one, with a warning, where webrtcvad is not installed."""
     if vad.driver == "none":
         return None
@@ -48,7 +49,7 @@ def open_detector(vad: schema.Vad) -> VoiceDetector | None:
     return load.voice_detector("energy")
 
 
-def bindings(button: schema.Button) -> Bindings:
+def bindings(button: hardware.Button) -> Bindings:
     """A button of which nothing is said is for talking."""
     bound = Bindings(button.hold, button.tap, button.double, button.long)
     return Bindings(hold=TALK, tap=TALK) if bound == Bindings() else bound
@@ -59,7 +60,7 @@ def _given(**options: int | str) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value != "auto"}
 
 
-def _microphone(audio: schema.Audio) -> Microphone:
+def _microphone(audio: hardware.Audio) -> Microphone:
     capture = audio.capture
     period_ms = PROFILES[audio.profile].capture_ms if capture.period_ms == "auto" else capture.period_ms
     if capture.driver == "wavfile":
@@ -68,7 +69,7 @@ def _microphone(audio: schema.Audio) -> Microphone:
     return load.microphone(capture.driver, device=capture.device, period_ms=period_ms, **options)
 
 
-def _speaker(audio: schema.Audio) -> Speaker:
+def _speaker(audio: hardware.Audio) -> Speaker:
     playback = audio.playback
     period_ms = PROFILES[audio.profile].playback_ms if playback.period_ms == "auto" else playback.period_ms
     options = _given(rate_hz=playback.rate_hz, channels=playback.channels)
@@ -77,7 +78,7 @@ def _speaker(audio: schema.Audio) -> Speaker:
     return load.speaker(playback.driver, device=playback.device, period_ms=period_ms, **options)
 
 
-def _contact(button: schema.Button) -> Button:
+def _contact(button: hardware.Button) -> Button:
     if button.driver == "keyboard":
         return load.button("keyboard", key=button.key, latch=bindings(button).hold == TALK)
     pin: dict[str, Any] = {"pin": button.pin, "active_high": button.active_high, "pull": button.pull}
@@ -86,7 +87,7 @@ def _contact(button: schema.Button) -> Button:
     return load.button("gpio", **pin)
 
 
-def _light(light: schema.Light) -> Light | None:
+def _light(light: hardware.Light) -> Light | None:
     if light.driver == "none":
         return None
     strip = {"pixels": light.pixels, "bus": light.spi_bus, "device": light.spi_device}

@@ -42,14 +42,11 @@ async def answer(box: Box, request: Request) -> dict[str, Any]:
     return {"ok": True} if refusal is None else {"ok": False, "error": refusal}
 
 
-def _text(event: type[Ask | Say]) -> Callable[[Box, Request], str | None]:
-    def act(box: Box, request: Request) -> str | None:
-        text = request.get("text")
-        if not isinstance(text, str) or not text.strip():
-            return f"{request['command']}: needs a text"
-        return box.step(event(text))
-
-    return act
+def _send_text(box: Box, request: Request, event: type[Ask | Say]) -> str | None:
+    text = request.get("text")
+    if not isinstance(text, str) or not text.strip():
+        return f"{request['command']}: needs a text"
+    return box.step(event(text))
 
 
 _OTHERS = ("mute", "status")
@@ -57,8 +54,8 @@ _ACTS: Mapping[str, Callable[[Box, Request], str | None]] = {
     "press": lambda box, request: box.step(Pressed()),
     "release": lambda box, request: box.step(Released()),
     "stop": lambda box, request: box.stop_speaking(),
-    "say": _text(Say),
-    "ask": _text(Ask),
+    "say": lambda box, request: _send_text(box, request, Say),
+    "ask": lambda box, request: _send_text(box, request, Ask),
     "approve": lambda box, request: box.step(Consent()),
     "reject": lambda box, request: box.step(Dissent()),
     "volume": lambda box, request: box.set_volume(request.get("percent")),

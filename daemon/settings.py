@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit, urluns
 
 from daemon.audio.capture import CaptureSettings
 from daemon.audio.endpoint import EndpointSettings
-from daemon.config.schema import AudioCapture, Config, Session, Talk, Vad
+from daemon.config.hardware import AudioCapture, Vad
+from daemon.config.schema import Config, Session, Talk
 from daemon.ears import EarSettings
 from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.device import DeviceControls

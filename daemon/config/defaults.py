@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from daemon.config.schema import Config, Section, allowed_values, is_section, named_section
+from daemon.config.schema import Config
+from daemon.config.section import Section, allowed_values, is_section, named_section
 
 _HEAD = """\
 # Every key of harkd with its default. A configuration needs only the keys that differ.

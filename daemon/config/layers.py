@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from daemon.config.schema import Config, allowed_values, is_section, named_section, table_under
+from daemon.config.schema import Config
+from daemon.config.section import allowed_values, is_section, named_section, table_under
 
 KeyPath = tuple[str, ...]
 

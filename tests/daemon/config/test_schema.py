@@ -11,16 +11,8 @@ from pydantic import ValidationError
 
 from daemon.config.defaults import render_defaults
 from daemon.config.files import load_config
-from daemon.config.schema import (
-    Config,
-    Link,
-    Section,
-    Session,
-    Talk,
-    allowed_values,
-    is_section,
-    named_section,
-)
+from daemon.config.schema import Config, Link, Session, Talk
+from daemon.config.section import Section, allowed_values, is_section, named_section
 from daemon.realtime.settings import read_settings
 from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
 from daemon.settings import model_settings
