@@ -115,22 +115,25 @@ class Conductor:
 
     def _pump(self) -> None:
         """One event with all its commands before the next; what a command causes waits in the inbox."""
-        self._pumping = True
+        self._pumping, moved = True, False
         try:
             while self._inbox:
                 event = self._inbox.popleft()
                 try:
-                    self._take(event)
+                    moved = self._take(event) or moved
                 except Exception:  # supervision point: a bug costs one event, not the box
                     log.exception("error of ours at %s", event)
         finally:
             self._pumping = False
         self._rearm()
-        self.on_settled()
+        if moved:
+            self.on_settled()
 
-    def _take(self, event: ev.Event) -> None:
+    def _take(self, event: ev.Event) -> bool:
+        """True unless it was one of the periods that come and change nothing."""
         now = self._loop.time()
-        for command in self.appliance.step(event, now):
+        commands = self.appliance.step(event, now)
+        for command in commands:
             log.debug("%s -> %s", event, command)
             _DO[type(command)](self, command)
         if isinstance(event, ev.Stop):
@@ -138,6 +141,7 @@ class Conductor:
         if self.appliance.turn is Turn.CLOSING:
             self.exchanges.released(now)
         self._share_floor(now)
+        return not isinstance(event, ev.MicPeriod) or commands not in ([], [ev.UploadPeriod()])
 
     def _unask(self, now: float) -> None:
         """An answer that the agents asked for and that has not begun is not wanted any more."""

@@ -123,7 +123,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         Cue.LISTENING,
-        lambda v, now: v.phase is Phase.LISTENING and not v.muted,
+        lambda v, now: v.phase in (Phase.LISTENING, Phase.FOLLOW_UP) and not v.muted,
         "the microphone is open for you: speak",
         Pattern(CYAN, Steps((800, 200), down=0.35)),
     ),
