@@ -134,40 +134,53 @@ def test_duck_taken_back_before_the_next_period_changes_nothing() -> None:
     assert gain.apply(pcm) is pcm
 
 
-WISHES = st.lists(
-    st.tuples(st.sampled_from([True, False, 100, 80, 30, 1, 0]), st.integers(1, 6)), max_size=12
-)
+WISHES = st.lists(st.tuples(st.sampled_from([True, False, 100, 80, 30, 1, 0]), st.integers(1, 6)), max_size=8)
+SLOW_HZ = 4_800  # so that a fade takes 96 samples, and unducking 4800
+FADE_STEP = 1 / 96
 
 
-@given(WISHES, st.sampled_from([240, 480, 961]))
-def test_ramped_sine_never_steps_further_than_sine_and_fade_do(
-    wishes: list[tuple[bool | int, int]], period: int
-) -> None:
-    """Whatever is asked for, whenever: 300 Hz at 16000, which click where the gain jumps."""
-    gain = Gain(100, RATE_HZ)
-    cycle = [round(16_000 * math.sin(2 * math.pi * i / 80)) for i in range(80)]
-    played: list[int] = []
+def played(wave: list[int], wishes: list[tuple[bool | int, int]], period: int) -> list[int]:
+    """The wave, over and over, while each wish is followed by its number of periods."""
+    gain = Gain(100, SLOW_HZ)
+    heard: list[int] = []
     for wish, periods in wishes:
         gain.duck(wish) if isinstance(wish, bool) else gain.set_percent(wish)
         for _ in range(periods):
-            start = len(played) % 80
-            pcm = array("h", (cycle * (period // 80 + 2))[start : start + period]).tobytes()
-            played += samples(gain.apply(pcm))
-    bound = 16_000 * (2 * math.pi / 80 + 1 / 480) + 3
-    assert max((abs(b - a) for a, b in pairwise(played)), default=0) <= bound
+            start = len(heard) % len(wave)
+            pcm = (wave * (period // len(wave) + 2))[start : start + period]
+            heard += samples(gain.apply(array("h", pcm).tobytes()))
+    return heard
+
+
+@given(WISHES, st.sampled_from([48, 96, 193]))
+def test_sine_never_steps_further_than_itself_and_a_fade_do(
+    wishes: list[tuple[bool | int, int]], period: int
+) -> None:
+    sine = [round(16_000 * math.sin(2 * math.pi * i / 80)) for i in range(80)]
+    heard = played(sine, wishes, period)
+    bound = 16_000 * (2 * math.pi / 80 + FADE_STEP) + 3
+    assert max((abs(b - a) for a, b in pairwise(heard)), default=0) <= bound
+
+
+@given(WISHES, st.sampled_from([48, 96, 193]))
+def test_gain_itself_never_steps_further_than_a_fade_does(
+    wishes: list[tuple[bool | int, int]], period: int
+) -> None:
+    heard = played([20_000], wishes, period)
+    assert max((abs(b - a) for a, b in pairwise(heard)), default=0) <= 20_000 * FADE_STEP + 2
 
 
 @given(WISHES)
 def test_whatever_was_asked_full_volume_comes_back_bit_for_bit(wishes: list[tuple[bool | int, int]]) -> None:
-    gain = Gain(100, RATE_HZ)
+    gain = Gain(100, SLOW_HZ)
     pcm = array("h", EDGES).tobytes()
     for wish, periods in wishes:
         gain.duck(wish) if isinstance(wish, bool) else gain.set_percent(wish)
         for _ in range(periods):
-            gain.apply(bytes(960))
+            gain.apply(bytes(192))
     gain.duck(False)
     gain.set_percent(100)
-    gain.apply(bytes(2 * (RATE_HZ + 480)))
+    gain.apply(bytes(2 * SLOW_HZ))
     assert gain.apply(pcm) is pcm
 
 
