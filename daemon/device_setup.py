@@ -61,7 +61,8 @@ def _given(**options: int | str) -> dict[str, Any]:
 
 def _microphone(audio: hardware.Audio) -> Microphone:
     capture = audio.capture
-    period_ms = PROFILES[audio.profile].capture_period_ms if capture.period_ms == "auto" else capture.period_ms
+    usual_ms = PROFILES[audio.profile].capture_period_ms
+    period_ms = usual_ms if capture.period_ms == "auto" else capture.period_ms
     if capture.driver == "wavfile":
         return load.microphone("wavfile", path=capture.file, period_ms=period_ms, loop=True)
     options = _given(rate_hz=capture.rate_hz, channels=capture.channels)
@@ -70,7 +71,8 @@ def _microphone(audio: hardware.Audio) -> Microphone:
 
 def _speaker(audio: hardware.Audio) -> Speaker:
     playback = audio.playback
-    period_ms = PROFILES[audio.profile].playback_period_ms if playback.period_ms == "auto" else playback.period_ms
+    usual_ms = PROFILES[audio.profile].playback_period_ms
+    period_ms = usual_ms if playback.period_ms == "auto" else playback.period_ms
     options = _given(rate_hz=playback.rate_hz, channels=playback.channels)
     if playback.driver == "wavfile":
         return load.speaker("wavfile", path=playback.file, period_ms=period_ms, **options)
