@@ -63,6 +63,7 @@ class DspWorker:
         self._awake = threading.Condition()
         self._busy_since: float | None = None
         self._stuck = False
+        self._restarted = False
         self._thread: threading.Thread | None = None  # another one, or none, has nothing to say
         self._logged = False
         self._cpu_s = 0.0
@@ -74,16 +75,19 @@ class DspWorker:
         return "the voice processor hangs" if self._stuck else self._chain.bypassed
 
     def start(self) -> None:
-        """Raises `RuntimeError` if already started."""
+        """To be called before the microphone is started. Raises `RuntimeError` if already started."""
         if self._thread is not None:
             raise RuntimeError("the DSP worker is started already")
         with self._awake:
-            self._stuck, self._busy_since = False, None
+            self._stuck, self._busy_since, self._restarted = False, None, True
             self._thread = threading.Thread(target=self._run, name="dsp", daemon=True)  # it may hang
         self._thread.start()
 
     def stop(self) -> None:
-        """No `deliver` begins after this returns. Waits for the window at work. Harmless when not started."""
+        """No `deliver` begins after this returns: what is on its way is dropped. Harmless when not started.
+
+        To be called when the microphone has been stopped. Waits for the period at work.
+        """
         with self._awake:
             thread, self._thread = self._thread, None
             self._captured.clear()
@@ -93,7 +97,10 @@ class DspWorker:
             thread.join(self._stuck_after_s)
 
     def played(self, pcm: bytes, heard_at: float) -> None:
-        """Loudspeaker's thread: it pulled `pcm`, mono, whose first frame will be heard at `heard_at`."""
+        """Loudspeaker's thread: it pulled `pcm`, mono, whose first frame will be heard at `heard_at`.
+
+        May be called at any time, started or not.
+        """
         if len(self._played) >= PLAYED_BOUND:
             self._played.clear()  # a part would not fit to what is captured; the reference begins anew
         self._played.append((pcm, heard_at))
@@ -180,6 +187,9 @@ class DspWorker:
             self._chain.bypass("this machine is too slow for the voice processor")
             _log.error("%s; sound passes as it is captured", self.bypassed)
         try:
+            if self._restarted:
+                self._restarted = False
+                self._chain.restart()
             self._chain.lost(lost_frames)
             self._take_played()
             processed = self._chain.captured(pcm, at)

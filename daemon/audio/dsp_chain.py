@@ -89,6 +89,11 @@ class DspChain:
         """`frames` were captured and dropped before they came here."""
         self._reference.lost(frames)
 
+    def restart(self) -> None:
+        """There is a gap before what comes next. The room is taken to be the same: nothing learnt is lost."""
+        self._reference.restart()
+        self._windows.flush()
+
     def bypass(self, reason: str) -> None:
         """From now on sound passes as it is captured."""
         self.bypassed = self.bypassed or reason

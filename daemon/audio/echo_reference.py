@@ -73,7 +73,10 @@ class EchoReference:
         self._astray_frames = 0
 
     def played(self, pcm: bytes, heard_at: float) -> None:
-        """The loudspeaker pulled `pcm`, mono at its rate, whose first frame will be heard at `heard_at`."""
+        """The loudspeaker pulled `pcm`, mono at its rate, whose first frame will be heard at `heard_at`.
+
+        It holds at least `MARGIN_S` of sound when it pulls, as every card with two periods or more does.
+        """
         position_s = self._played_frames / self._speaker_rate_hz
         expected_at = self._speaker.at(position_s)
         if expected_at is not None and abs(heard_at - expected_at) > SPEAKER_RESTART_S:
@@ -109,6 +112,15 @@ class EchoReference:
         window = self._interpolated(first, frames, phase)
         self._drop_before(first + frames - _TAPS)
         return window
+
+    def restart(self) -> None:
+        """Nobody listened for a while: what comes next does not follow on what came before.
+
+        Captured frames that nobody has asked about are forgotten.
+        """
+        self._captured_frames = self._window_from
+        self._restart_speaker()
+        self._restart_microphone()
 
     def _restart_speaker(self) -> None:
         self._kept_from += self._kept_frames
@@ -149,7 +161,10 @@ class EchoReference:
         np = self._numpy
         samples = np.frombuffer(around, np.int16).astype(np.float32)
         between = np.convolve(samples, self._taps[phase], "valid")
-        pcm: bytes = np.clip(np.rint(between), -32768, 32767).astype(np.int16).tobytes()
+        np.rint(between, out=between)
+        np.minimum(between, 32767, out=between)
+        np.maximum(between, -32768, out=between)
+        pcm: bytes = between.astype(np.int16).tobytes()
         return pcm
 
     def _kept_pcm(self, first: int, frames: int) -> bytes:
@@ -177,14 +192,18 @@ class _TimeLine:
     """
 
     def __init__(self) -> None:
-        self._reports: deque[tuple[float, float]] = deque()  # (reported at, offset); CLOCK_SPAN_S long
+        # (reported at, offset) of those no later one was earlier than; CLOCK_SPAN_S long
+        self._earliest: deque[tuple[float, float]] = deque()
         self.offset_s: float | None = None  # time minus position
 
     def saw(self, position_s: float, at: float) -> None:
-        self._reports.append((at, at - position_s))
-        while self._reports[0][0] < at - CLOCK_SPAN_S:
-            self._reports.popleft()
-        self.offset_s = min(offset for _, offset in self._reports)
+        offset = at - position_s
+        while self._earliest and self._earliest[-1][1] >= offset:
+            self._earliest.pop()
+        self._earliest.append((at, offset))
+        while self._earliest[0][0] < at - CLOCK_SPAN_S:
+            self._earliest.popleft()
+        self.offset_s = self._earliest[0][1]
 
     def at(self, position_s: float) -> float | None:
         return None if self.offset_s is None else self.offset_s + position_s

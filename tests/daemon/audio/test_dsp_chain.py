@@ -145,3 +145,12 @@ def test_lost_periods_keep_the_pairs() -> None:
     ahead_bytes = 2 * round((LEAD_S - 0.01) * RATE_HZ)
     tail = 70 * PERIOD_BYTES
     assert far[tail:] == played[tail - ahead_bytes : len(far) - ahead_bytes]
+
+
+def test_after_a_pause_the_pairs_begin_anew_and_half_a_window_is_dropped() -> None:
+    box, played = Box(), speech(RATE_HZ, 2.0)
+    box.chain.captured(bytes(100), 999.0)
+    box.chain.restart()
+    far = b"".join(box.pass_time(period, bytes(PERIOD_BYTES)).far for period in _periods(played))
+    ahead_bytes = 2 * round((LEAD_S - 0.01) * RATE_HZ)
+    assert far[ahead_bytes:] == played[: len(far) - ahead_bytes]

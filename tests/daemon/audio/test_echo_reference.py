@@ -172,3 +172,11 @@ def test_what_nobody_asks_about_is_kept_for_a_second() -> None:
     for number in range(500):
         reference.played(_ramp(960), START + 1 + 0.02 * number)
     assert len(reference._kept) <= 2 * KEPT_S * RATE_HZ
+
+
+def test_restarted_it_pairs_what_comes_next_from_the_first_window_on() -> None:
+    reference = _paired(seconds=1.0)
+    reference.restart()
+    reference.played(_ramp(1920), START + 1.3)
+    reference.captured(960, START + 1.32)
+    assert array("h", reference.window(480))[0] + 30_000 == round(MARGIN_S * RATE_HZ)
