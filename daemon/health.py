@@ -456,5 +456,6 @@ class DeviceHealth:
         self._call, self._call_hangs = None, False
 
     def _next_look(self, about: PortHealth) -> float:
-        waits = not about.wanted and about.state is not PortState.WEDGED
-        return self._looked_at + (SOON_S if waits else LOOK_S)
+        waits = not about.wanted or (about.last_period_at is None and self._watch_periods)
+        soon = waits and about.state is not PortState.WEDGED
+        return self._looked_at + (SOON_S if soon else LOOK_S)
