@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from daemon.audio.pcm import SAMPLE_BYTES, ms_to_frames
 
 
 class PreRoll:
-    """The last `max_ms` of mono 16-bit PCM. At that bound the oldest goes, uncounted: that is its use."""
+    """The last `max_ms` of mono 16-bit PCM. At that bound the oldest goes, uncounted: that is its use.
+
+    Periods are kept as they come, so that one costs nothing but its place in a list (0.3 us); the oldest may
+    be there in part too much until `take` cuts it. With 0 ms nothing is ever kept.
+    """
 
     def __init__(self, max_ms: int, rate_hz: int) -> None:
         """`max_ms` 0 keeps nothing."""
@@ -15,21 +21,35 @@ class PreRoll:
                 f"pre-roll: max_ms {max_ms} must not be negative, rate_hz {rate_hz} must be above 0"
             )
         self.max_bytes = ms_to_frames(max_ms, rate_hz) * SAMPLE_BYTES
-        self._audio = bytearray()
+        self._periods: deque[bytes] = deque()
+        self._kept_bytes = 0
 
     def push(self, pcm: bytes) -> None:
         """Takes whole samples."""
-        self._audio += pcm
-        excess = len(self._audio) - self.max_bytes
-        if excess > 0:
-            del self._audio[:excess]
+        self._periods.append(pcm)
+        self._kept_bytes += len(pcm)
+        while self._periods and self._kept_bytes - len(self._periods[0]) >= self.max_bytes:
+            self._kept_bytes -= len(self._periods.popleft())
 
     def take(self) -> bytes:
         """All that is kept, oldest first; empties the pre-roll."""
-        audio = bytes(self._audio)
+        audio = b"".join(self._periods)
         self.clear()
-        return audio
+        return audio[max(0, len(audio) - self.max_bytes) :]
 
     def clear(self) -> None:
         """Forget everything, as muting must."""
-        self._audio.clear()
+        self._periods.clear()
+        self._kept_bytes = 0
+
+
+def captured_since(since: float, pcm: bytes, ended_at: float, rate_hz: int) -> bytes:
+    """The end of a mono period: what of it was captured at `since` or later, in whole samples.
+
+    `ended_at` is when its last sample was captured: when it was delivered, less what the device says that it
+    holds back. The period that is on its way while a button is pressed is partly from before the press; with
+    a pre-roll of 0 that part must not go up.
+    """
+    frames = len(pcm) // SAMPLE_BYTES
+    wanted = min(frames, max(0, int((ended_at - since) * rate_hz)))
+    return pcm[(frames - wanted) * SAMPLE_BYTES :]

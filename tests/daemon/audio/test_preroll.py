@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from daemon.audio.preroll import PreRoll
+from daemon.audio.preroll import PreRoll, captured_since
 
 
 def test_take_gives_the_last_ms_in_order_and_empties():
@@ -58,3 +58,31 @@ def test_preroll_is_the_end_of_everything_pushed(max_ms, pushes):
         preroll.push(pcm)
     everything = b"".join(pushes)
     assert preroll.take() == everything[max(0, len(everything) - 2 * max_ms) :]
+
+
+def test_preroll_of_0_ms_holds_on_to_nothing_even_before_it_is_taken():
+    preroll = PreRoll(max_ms=0, rate_hz=48000)
+    preroll.push(b"aabb")
+    assert not preroll._periods
+
+
+@given(st.lists(st.binary(max_size=20).map(lambda b: b + b), max_size=50))
+def test_preroll_keeps_no_period_that_it_does_not_need(pushes):
+    preroll = PreRoll(5, rate_hz=1000)
+    for pcm in pushes:
+        preroll.push(pcm)
+        assert sum(map(len, list(preroll._periods)[1:])) < preroll.max_bytes
+
+
+@pytest.mark.parametrize(
+    ("since", "kept"),
+    [
+        (1.000, b"aabbccdd"),  # pressed before the period began
+        (1.002, b"ccdd"),
+        (1.0021, b"dd"),  # never a part of a sample, and never one from before
+        (1.004, b""),
+        (9.0, b""),  # a period that was waiting when the press came
+    ],
+)
+def test_of_a_period_only_what_was_captured_since_the_press_is_left(since, kept):
+    assert captured_since(since, b"aabbccdd", ended_at=1.004, rate_hz=1000) == kept
