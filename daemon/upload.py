@@ -56,6 +56,10 @@ class TurnUpload:
         """Mono PCM at the device's rate."""
         self._uplink.feed(period)
 
+    def pause(self) -> None:
+        """Hands-free: what comes next does not continue what was fed so far; all of that goes up."""
+        self._uplink.pause()
+
     def finish(self) -> None:
         """The turn has ended: `step` commits it once everything is up."""
         self._uplink.finish()

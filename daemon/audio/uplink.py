@@ -9,9 +9,16 @@ from daemon.audio.pcm import SAMPLE_BYTES, ms_to_frames
 from daemon.audio.rechunk import Rechunker
 from daemon.audio.resample import Resampler
 
+FIRST_MS = 2
+"""A stretch begins with a batch as short as this, so that a press is answered with a frame on the wire within
+the period after it; less would be waited for with the next period anyway, if the resampler holds any back."""
+
 
 class Uplink:
     """One turn at a time, from `open` (or `stream`) to `finish` and `committed`; ignores audio outside it.
+
+    What goes up is in batches of `append_ms`, but for the first of a turn, which leaves with the first audio
+    that is there, and the last, which is the rest.
 
     Bound: at most `retain_s` of the turn is kept, sent or not; beyond it the oldest batches go. They count
     in `dropped_frames` once they can no longer reach the server: unsent ones at once, sent ones when a
@@ -34,6 +41,8 @@ class Uplink:
         self._retain_bytes = retain_frames * SAMPLE_BYTES
         self._resampler = Resampler(device_rate_hz, session_rate_hz)
         self._rechunker = Rechunker(batch_frames * SAMPLE_BYTES)
+        self._first_bytes = min(batch_frames, ms_to_frames(FIRST_MS, session_rate_hz)) * SAMPLE_BYTES
+        self._at_start = True  # of a turn, or of what follows a pause
         self._kept: deque[bytes] = deque()  # the sent ones first
         self._kept_bytes = 0
         self._sent_batches = 0
@@ -63,12 +72,17 @@ class Uplink:
         if self._open:
             self._add(self._resampler.feed(pcm))
 
-    def finish(self) -> None:
-        """End the turn's audio: what the resampler holds back follows, and a last batch that may be short."""
+    def pause(self) -> None:
+        """A stretch ends here, the turn does not: all of it goes up, and what is fed next begins anew."""
         if not self._open:
             return
         self._add(self._resampler.flush())
         self._keep(self._rechunker.flush())
+        self._at_start = True
+
+    def finish(self) -> None:
+        """End the turn's audio: what the resampler holds back follows, and a last batch that may be short."""
+        self.pause()
         self._open = False
 
     def discard(self) -> None:
@@ -86,7 +100,7 @@ class Uplink:
     def batches(self, most: int | None = None) -> list[bytes]:
         """What may be sent now, in order, at most `most` of them; counts as sent from here.
 
-        Each is `append_ms` long except the last of a turn. Call it only while the link is ready.
+        Call it only while the link is ready.
         """
         end = len(self._kept) if most is None else min(len(self._kept), self._sent_batches + most)
         ready = list(islice(self._kept, self._sent_batches, end))
@@ -120,12 +134,16 @@ class Uplink:
         self.turn_frames = 0
         self.dropped_frames = 0
         self._retaining = retaining
-        self._open = True
+        self._open = self._at_start = True
 
     def _add(self, audio: bytes) -> None:
         self.turn_frames += len(audio) // SAMPLE_BYTES
         for batch in self._rechunker.feed(audio):
+            self._at_start = False
             self._keep(batch)
+        if self._at_start and self._rechunker.pending_bytes >= self._first_bytes:
+            self._at_start = False
+            self._keep(self._rechunker.flush())
         while self._kept and self._kept_bytes + self._rechunker.pending_bytes > self._retain_bytes:
             was_sent = self._sent_batches > 0
             frames = self._drop_oldest()

@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from daemon.audio.uplink import Uplink
 
 BATCH_FRAMES = 4
+FIRST_FRAMES = 2  # are enough for the first batch of a turn, and after a pause
 RETAIN_FRAMES = 21
 
 
@@ -22,9 +23,12 @@ class UplinkMachine(RuleBasedStateMachine):
 
     def reset(self, *, is_open: bool, retaining: bool) -> None:
         self.turn = b""
+        self.ends = [0]  # of batches, in frames; the first is the beginning
+        self.at_start = True
         self.open, self.finished, self.retaining = is_open, False, retaining
         self.next_batch = 0
         self.committed_before = 0  # batches the server has for good
+        self.oldest_kept = 0
         self.lost: set[int] = set()  # batches that can no longer reach the server
 
     def frames(self, count: int) -> bytes:
@@ -32,27 +36,44 @@ class UplinkMachine(RuleBasedStateMachine):
         self.next_frame += count
         return b"".join((frame % 65536).to_bytes(2, "little") for frame in made)
 
-    def oldest_kept(self) -> int:
-        over = len(self.turn) // 2 - RETAIN_FRAMES
-        return max(self.committed_before, -(-over // BATCH_FRAMES))
+    def count(self) -> int:
+        return len(self.turn) // 2
+
+    def oldest_that_fits(self, first: int) -> int:
+        """The first batch from `first` on with which all from there fits."""
+        while first < self.batch_count() and self.count() - self.ends[first] > RETAIN_FRAMES:
+            first += 1
+        return first
 
     def batch_count(self) -> int:
-        whole, rest = divmod(len(self.turn) // 2, BATCH_FRAMES)
-        return whole + bool(rest and self.finished)
+        return len(self.ends) - 1
 
     def batch(self, index: int) -> bytes:
-        return self.turn[index * BATCH_FRAMES * 2 : (index + 1) * BATCH_FRAMES * 2]
+        return self.turn[self.ends[index] * 2 : self.ends[index + 1] * 2]
+
+    def cut_batches(self) -> None:
+        while self.count() - self.ends[-1] >= BATCH_FRAMES:
+            self.ends.append(self.ends[-1] + BATCH_FRAMES)
+            self.at_start = False
+        if self.at_start and self.count() - self.ends[-1] >= FIRST_FRAMES:
+            self.cut_rest()
+            self.at_start = False
+
+    def cut_rest(self) -> None:
+        if self.count() > self.ends[-1]:
+            self.ends.append(self.count())
 
     def grow(self, audio: bytes) -> None:
         self.turn += audio
+        self.cut_batches()
         if self.retaining:
-            self.lost |= set(range(self.next_batch, self.oldest_kept()))
-            self.next_batch = max(self.next_batch, self.oldest_kept())
+            self.oldest_kept = self.oldest_that_fits(self.committed_before)
+            self.lost |= set(range(self.next_batch, self.oldest_kept))
+            self.next_batch = max(self.next_batch, self.oldest_kept)
         else:
-            unsent_over = len(self.turn) // 2 - self.next_batch * BATCH_FRAMES - RETAIN_FRAMES
-            gone = max(0, -(-unsent_over // BATCH_FRAMES))
-            self.lost |= set(range(self.next_batch, self.next_batch + gone))
-            self.next_batch += gone
+            kept_from = self.oldest_that_fits(self.next_batch)
+            self.lost |= set(range(self.next_batch, kept_from))
+            self.next_batch = kept_from
 
     @rule(preroll_frames=st.integers(0, 40))
     def begin_turn(self, preroll_frames: int) -> None:
@@ -74,8 +95,17 @@ class UplinkMachine(RuleBasedStateMachine):
             self.grow(audio)
 
     @rule()
+    def pause(self) -> None:
+        self.uplink.pause()
+        if self.open:
+            self.cut_rest()
+            self.at_start = True
+
+    @rule()
     def finish(self) -> None:
         self.uplink.finish()
+        if self.open:
+            self.cut_rest()
         self.finished = self.finished or self.open
         self.open = False
 
@@ -89,20 +119,20 @@ class UplinkMachine(RuleBasedStateMachine):
     def lose_link(self) -> None:
         self.uplink.rewind()
         if self.retaining:
-            self.lost |= set(range(self.committed_before, self.oldest_kept()))
-            self.next_batch = self.oldest_kept()
+            self.lost |= set(range(self.committed_before, self.oldest_kept))
+            self.next_batch = self.oldest_kept
 
     @rule()
     def commit(self) -> None:
         self.uplink.committed()
         if self.finished:
-            self.committed_before = self.next_batch
+            self.committed_before = self.oldest_kept = self.next_batch
 
     @invariant()
     def counters_agree(self) -> None:
         assert self.uplink.turn_frames == len(self.turn) // 2
-        assert self.uplink.dropped_frames == len(self.lost) * BATCH_FRAMES
-        assert self.uplink.unsent_bytes == max(0, len(self.turn) - self.next_batch * BATCH_FRAMES * 2)
+        assert self.uplink.dropped_frames == sum(len(self.batch(index)) // 2 for index in self.lost)
+        assert self.uplink.unsent_bytes == len(self.turn) - self.ends[self.next_batch] * 2
 
     @invariant()
     def memory_is_bounded(self) -> None:

@@ -8,18 +8,57 @@ from daemon.audio.uplink import Uplink
 
 
 def uplink(retain_s: float = 1.0) -> Uplink:
-    """1000 frames a second both ways, 4 frames a batch: 8 bytes."""
+    """1000 frames a second both ways, 4 frames a batch: 8 bytes; 2 frames are enough to begin with."""
     return Uplink(1000, 1000, append_ms=4, retain_s=retain_s)
 
 
 def test_turn_begins_with_the_preroll_and_comes_in_batches():
     up = uplink()
-    up.open(b"aabbcc")
-    up.feed(b"ddee")
-    up.feed(b"ffgghhii")
+    up.open(b"aabbccddee")
+    up.feed(b"ffgg")
+    up.feed(b"hhii")
     assert up.batches() == [b"aabbccdd", b"eeffgghh"]
     assert up.batches() == []
     assert up.unsent_bytes == 2
+
+
+def test_first_batch_does_not_wait_to_be_full_and_the_others_do():
+    up = uplink()
+    up.open(b"")
+    up.feed(b"aa")
+    assert up.batches() == []
+    up.feed(b"bbcc")
+    assert up.batches() == [b"aabbcc"]
+    up.feed(b"ddeeff")
+    assert up.batches() == []
+    up.feed(b"gghh")
+    assert up.batches() == [b"ddeeffgg"]
+
+
+@pytest.mark.parametrize(
+    "begin", [lambda up: up.open(b"aabbcc"), lambda up: (up.stream(), up.feed(b"aabbcc"))]
+)
+def test_turn_after_a_turn_begins_at_once_too(begin):
+    up = uplink()
+    up.open(b"zzzzzzzzzzzzzzzz")
+    begin(up)
+    assert up.batches() == [b"aabbcc"]
+
+
+def test_pause_sends_the_rest_and_what_follows_begins_at_once():
+    up = uplink()
+    up.stream()
+    up.feed(b"aabbccddee")
+    up.pause()
+    up.feed(b"ffgg")
+    assert up.batches() == [b"aabbccdd", b"ee", b"ffgg"]
+
+
+def test_pause_outside_a_turn_changes_nothing():
+    up = uplink()
+    up.pause()
+    up.feed(b"aabb")
+    assert up.batches() == []
 
 
 def test_finish_sends_the_short_last_batch():
@@ -181,6 +220,23 @@ def test_default_batch_is_40_ms_at_24_khz():
     up = Uplink(24000)
     up.open(bytes(5000))
     assert [len(batch) for batch in up.batches()] == [1920, 1920]
+
+
+@pytest.mark.parametrize("append_ms", [20, 40])
+@pytest.mark.parametrize("period_ms", [10, 20])
+@pytest.mark.parametrize("rate_hz", [16000, 24000, 44100, 48000])
+def test_first_frame_is_there_within_30_ms_of_a_press_at_any_moment_without_preroll(
+    rate_hz, period_ms, append_ms
+):
+    for pressed_ms in range(period_ms):  # into a period, of which only the rest belongs to the turn
+        up = Uplink(rate_hz, append_ms=append_ms)
+        up.open(b"")
+        waited_ms = period_ms - pressed_ms
+        up.feed(bytes(2 * (rate_hz * waited_ms // 1000)))
+        while not up.batches():
+            up.feed(bytes(2 * (rate_hz * period_ms // 1000)))
+            waited_ms += period_ms
+        assert waited_ms <= 30
 
 
 @pytest.mark.parametrize(("append_ms", "retain_s"), [(0, 1.0), (40, 0.039)])
