@@ -35,9 +35,7 @@ class OpenSubstream:
     process: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.card_id} device {self.device}: {self.process or 'a process'} ({self.pid}), {self.state}"
-        )
+        return f"{self.process or 'a process'} ({self.pid}) on {self.card_id}, device {self.device}"
 
 
 def sound_cards(root: Path = PROC_ASOUND) -> list[SoundCard]:
@@ -56,6 +54,13 @@ def open_substreams(direction: Direction, root: Path = PROC_ASOUND) -> list[Open
         return None
     ids = {card.index: card.id for card in sound_cards(root)}
     return list(_open(direction, root, ids))
+
+
+def taken_cards(direction: Direction, root: Path = PROC_ASOUND) -> dict[SoundCard, OpenSubstream]:
+    """The cards that are open that way, and what holds them."""
+    cards = {card.id: card for card in sound_cards(root)}
+    held = open_substreams(direction, root) or []
+    return {cards[one.card_id]: one for one in held if one.card_id in cards}
 
 
 def _open(direction: Direction, root: Path, ids: dict[int, str]) -> Iterator[OpenSubstream]:

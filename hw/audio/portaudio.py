@@ -22,7 +22,7 @@ from hw.audio.callbacks import guarded_deliver, guarded_pull
 from hw.audio.channels import spread
 from hw.audio.heard import HeardPosition
 from hw.audio.hush import hushed
-from hw.audio.kernel import open_substreams, sound_cards
+from hw.audio.kernel import taken_cards
 from hw.audio.negotiation import Combination, Wish, combinations, guess
 from hw.audio.portaudio_library import (
     DEVICE_UNAVAILABLE,
@@ -255,7 +255,7 @@ class _Stream:
     def _find(self, library: pyaudio.PyAudio) -> AudioDevice:
         listed = devices(library)
         default = default_device(library, self._direction, listed) if self.device == DEFAULT_DEVICE else None
-        return default or choose(listed, self.device, self._direction, sound_cards())
+        return default or choose(listed, self.device, self._direction, taken_cards(self._direction))
 
     def _negotiate(
         self,
@@ -325,10 +325,10 @@ class _Stream:
     def _unavailable(self, found: AudioDevice, refused: Refused) -> DeviceError:
         name = self._name(found)
         if refused.code == DEVICE_UNAVAILABLE:
-            held = open_substreams(self._direction) or []
-            who = next((str(by) for by in held if by.card_id == found.card_id), "another program is using it")
+            held = {card.id: who for card, who in taken_cards(self._direction).items()}
+            who = held.get(found.card_id, "another program")
             remedy = "End the other program, or name a device that can be shared, such as 'default'."
-            return DeviceError(Fault.BUSY, name, f"{who} ({refused.text})", remedy)
+            return DeviceError(Fault.BUSY, name, f"{who} is using it ({refused.text})", remedy)
         detail = f"it does not open ({refused.text})"
         return DeviceError(Fault.LOST, name, detail, "Check that it is plugged in.")
 

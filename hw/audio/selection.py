@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -63,22 +63,37 @@ class AudioDevice:
 
 
 def choose(
-    devices: Sequence[AudioDevice], wanted: str, direction: Direction, cards: Sequence[SoundCard] = ()
+    devices: Sequence[AudioDevice],
+    wanted: str,
+    direction: Direction,
+    taken: Mapping[SoundCard, object] | None = None,
 ) -> AudioDevice:
     """The first of `devices` that goes that way and is called `wanted`.
 
     `wanted` is tried as the whole name, then as a card (`hw:CARD=id` and the like, see `parse_address`), then
     as a part of a name in any case, then as a regular expression, then as a whole name with another card
     number; each over all devices. Raises `DeviceError`: NOT_FOUND with a list of what there is, BUSY for one
-    of the `cards` that is there and not among the devices.
+    of the cards `taken` that way (by whom) that is not among the devices: PortAudio lists none that it cannot
+    open.
     """
     fitting = [device for device in devices if device.channels(direction) > 0]
     address = parse_address(wanted)
     for device in _called(fitting, wanted, address):
         return device
-    if address:
-        raise _card_not_found(fitting, wanted, address, direction, cards)
+    listed = {device.card_id for device in fitting}
+    for card, who in (taken or {}).items():
+        if card.id not in listed and _means(card, wanted, address):
+            raise DeviceError(Fault.BUSY, wanted, f"{who} is using it", "End the other program.")
+    if address and fitting:
+        raise _card_not_found(fitting, wanted, address, direction)
     raise _not_found(fitting, wanted, direction)
+
+
+def _means(card: SoundCard, wanted: str, address: CardAddress | None) -> bool:
+    if address:
+        return card.usb_id == address.usb_id if address.usb_id else card.id == address.card_id
+    # PortAudio's names for hardware begin with the card's
+    return wanted.startswith(f"{card.name}:") or (bool(wanted) and wanted.casefold() in card.name.casefold())
 
 
 def _called(
@@ -117,24 +132,8 @@ def _matches(pattern: str, name: str) -> bool:
 
 
 def _card_not_found(
-    fitting: Sequence[AudioDevice],
-    wanted: str,
-    address: CardAddress,
-    direction: Direction,
-    cards: Sequence[SoundCard],
+    fitting: Sequence[AudioDevice], wanted: str, address: CardAddress, direction: Direction
 ) -> DeviceError:
-    """PortAudio lists no card that another program holds open: the kernel still does."""
-    present = any(
-        card.usb_id == address.usb_id if address.usb_id else card.id == address.card_id for card in cards
-    )
-    if present and not any(
-        _is_at(device, CardAddress(address.card_id, address.usb_id)) for device in fitting
-    ):
-        detail = f"the card is there, but its {direction.value} cannot be opened"
-        remedy = f"End the program that uses it, or choose a card that has a {direction.value}."
-        return DeviceError(Fault.BUSY, wanted, detail, remedy)
-    if not fitting:
-        return _not_found(fitting, wanted, direction)
     ids = [device.card_id for device in fitting if device.card_id]
     listed = ", ".join(
         f"hw:CARD={device.card_id},DEV={_device_number(device)} ({device.name})"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hw.audio.cards import SoundCard
-from hw.audio.kernel import OpenSubstream, open_substreams, sound_cards
+from hw.audio.kernel import OpenSubstream, open_substreams, sound_cards, taken_cards
 from hw.audio.selection import Direction
 
 CARDS = """\
@@ -49,6 +49,14 @@ def test_an_open_microphone_is_shown_with_its_process(root: Path) -> None:
     assert open_substreams(Direction.PLAYBACK, root) == []
 
 
+def test_who_has_taken_a_card_is_named(root: Path) -> None:
+    taken = taken_cards(Direction.CAPTURE, root)
+    assert {card.id: str(who) for card, who in taken.items()} == {
+        "ArrayUAC10": "harkd (811) on ArrayUAC10, device 0"
+    }
+    assert taken_cards(Direction.PLAYBACK, root) == {}
+
+
 def test_a_closed_microphone_is_shown_by_nothing(root: Path) -> None:
     _write(root / "card2/pcm0c/sub0/status", "closed\n")
     assert open_substreams(Direction.CAPTURE, root) == []
@@ -57,7 +65,7 @@ def test_a_closed_microphone_is_shown_by_nothing(root: Path) -> None:
 def test_open_is_open_though_no_sound_flows_and_its_thread_has_ended(root: Path) -> None:
     _write(root / "card2/pcm0c/sub0/status", "state: PREPARED\nowner_pid   : 999\n")
     (held,) = open_substreams(Direction.CAPTURE, root) or []
-    assert str(held) == "ArrayUAC10 device 0: a process (999), PREPARED"
+    assert (held.state, str(held)) == ("PREPARED", "a process (999) on ArrayUAC10, device 0")
 
 
 def test_what_the_kernel_writes_in_years_to_come_still_counts_as_open(root: Path) -> None:

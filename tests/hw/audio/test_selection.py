@@ -126,13 +126,30 @@ def test_a_card_that_is_not_there_is_not_found(wanted: str, direction: Direction
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("wanted", ["hw:CARD=Device", "usb:0d8c:013c"])
-def test_a_card_that_only_the_kernel_lists_is_in_use(wanted: str) -> None:
-    listed = _enumerated(("Headphones", "ArrayUAC10"))
-    cards = [SoundCard(2, "Device", "USB PnP Sound Device", "0d8c:013c")]
-    with pytest.raises(DeviceError, match="there, but its microphone cannot be opened") as caught:
-        choose(listed, wanted, Direction.CAPTURE, cards)
+TAKEN = {SoundCard(2, "Device", "USB PnP Sound Device", "0d8c:013c"): "arecord (812)"}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["hw:CARD=Device", "usb:0d8c:013c", "usb pnp", "USB PnP Sound Device: USB Audio (hw:1,0)"],
+)
+def test_a_card_that_is_not_listed_because_somebody_took_it_is_busy(wanted: str) -> None:
+    with pytest.raises(DeviceError, match=r"arecord \(812\) is using it") as caught:
+        choose(_enumerated(("Headphones", "ArrayUAC10")), wanted, Direction.CAPTURE, TAKEN)
     assert caught.value.fault is Fault.BUSY
+
+
+@pytest.mark.parametrize("wanted", ["hw:CARD=Device_1", "another", ""])
+def test_that_somebody_took_another_card_is_no_matter(wanted: str) -> None:
+    with pytest.raises(DeviceError) as caught:
+        choose(_enumerated(("ArrayUAC10",)), wanted, Direction.CAPTURE, TAKEN)
+    assert caught.value.fault is Fault.NOT_FOUND
+
+
+def test_the_wrong_device_of_a_card_that_is_listed_is_not_found() -> None:
+    with pytest.raises(DeviceError) as caught:
+        choose(_enumerated(ORDERS[0]), "hw:CARD=Device,DEV=7", Direction.CAPTURE, TAKEN)
+    assert caught.value.fault is Fault.NOT_FOUND
 
 
 def test_without_any_microphone_a_card_is_not_found_either() -> None:
