@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -130,7 +131,7 @@ class App:
         restored = self._state_file.load() if self._state_file else SetByHand()
         self.state = StateKeeper(restored, self._save_state)
         self.volume = Volume(settings.volume, restored.volume_percent)
-        self.gain = Gain(self.volume.percent)
+        self.gain = Gain(self.volume.percent, speaker.rate_hz)
         self.speaker_tap = SpeakerTap(
             loop, self._ring(speaker), devices.speaker.heard_frames, self._drained, self.gain
         )
@@ -242,6 +243,10 @@ class App:
             self._started = True
             stack.push_async_callback(self.alarms.stop)
             self.alarms.start(self._timer_file.load() if self._timer_file else [])
+            if self._settings.prompts != "off":
+                # A small board takes a while over the first one, and a press must be answered at once.
+                first = threading.Thread(target=self._bank.prompt, args=(Prompt.NO_CONNECTION,), daemon=True)
+                first.start()
             self._settled()
             on_ready()
             stack.push_async_callback(self.agents.stop)  # before the devices; once is enough
@@ -413,6 +418,12 @@ class App:
     def set_volume(self, percent: object) -> str | None:
         """How loud the box is from the next period on; answers why that could not be done, or None."""
         return self._settle_after(self.hand.set_volume(percent))
+
+    def change_volume(self, by_percent: int) -> int:
+        """Louder, or softer below 0, as far as the limits allow; answers the new volume."""
+        self.hand.change_volume(by_percent)
+        self._settled()
+        return self.volume.percent
 
     def _settle_after(self, refusal: str | None) -> str | None:
         self._settled()

@@ -27,6 +27,7 @@ class Box(Protocol):
     @property
     def volume_percent(self) -> int: ...
     def set_volume(self, percent: object) -> str | None: ...
+    def change_volume(self, by_percent: int) -> int: ...
     def mute(self, on: bool) -> str | None: ...
     def stop_speaking(self) -> str | None: ...
     def status(self) -> dict[str, Any]: ...
@@ -55,6 +56,9 @@ class BoxControls:
     def set_volume(self, percent: int) -> None:
         self._done(lambda: self._box.set_volume(percent))
 
+    def change_volume(self, by_percent: int) -> int:
+        return self._on_loop(lambda: self._box.change_volume(by_percent))
+
     def mute(self, on: bool) -> None:
         self._done(lambda: self._box.mute(on))
 
@@ -77,8 +81,8 @@ class BoxControls:
             "link": status["link"],
             "link_reason": status["link_reason"],
             "volume_percent": status["volume_percent"],
-            "microphone": "muted" if microphone["muted"] else "open" if microphone["running"] else "lost",
-            "speaker": "working" if status["speaker"]["running"] else "lost",
+            "microphone": "muted" if microphone["muted"] else microphone["state"],
+            "speaker": status["speaker"]["state"],
             "timers": status["timers"],
             "last_errors": status["last_errors"][-2:],
         }

@@ -94,21 +94,24 @@ class HandControls:
         self._volume_changed()
         return None
 
+    def change_volume(self, by_percent: int) -> None:
+        """Louder, or softer below 0, as far as the limits allow."""
+        self._volume_changed(Earcon.TICK if self._volume.change(by_percent) else Earcon.REFUSED)
+
     def louder(self) -> str | None:
-        self._volume.louder()
-        self._volume_changed()
+        """One step; there is always a sound that says how it went."""
+        self._volume_changed(Earcon.TICK if self._volume.louder() else Earcon.REFUSED)
         return None
 
     def softer(self) -> str | None:
-        self._volume.softer()
-        self._volume_changed()
+        self._volume_changed(Earcon.TICK if self._volume.softer() else Earcon.REFUSED)
         return None
 
-    def _volume_changed(self) -> None:
+    def _volume_changed(self, earcon: Earcon = Earcon.TICK) -> None:
         self._gain.set_percent(self._volume.percent)
         self._state.keep_volume(self._volume.percent)
         self.flash = VolumeFlash(self._volume.percent, self._clock() + FLASH_S)
-        self._sound(Earcon.TICK)
+        self._sound(earcon)
 
     def _settle(self) -> None:
         muted = self._state.state.muted or self._switch_reason() is not None

@@ -61,28 +61,36 @@ class OwnVoice:
 
     def on_command(self, command: PlayChime | Refuse) -> None:
         if isinstance(command, Refuse):
-            self._say(self._book.asked(PROMPTS.get(command.trouble), self._clock()))
+            if self._may_speak:
+                self._say(self._book.asked(PROMPTS.get(command.trouble), self._clock()))
             return
         self._gain.set_percent(self._volume.alarm_percent)  # until `settle` finds it over
         self._play(self._bank().chime())
 
     def went_wrong(self, wrong: Prompt) -> None:
         """Something has just gone wrong that nobody has asked for."""
-        cue = self._book.went_wrong(wrong, self._clock())
-        if cue is not None:
+        if self._may_speak and (cue := self._book.went_wrong(wrong, self._clock())) is not None:
+            self._say(cue)
+
+    def mended(self, wrong: Prompt) -> None:
+        """It is over: heard only by those who were told that it began."""
+        if self._may_speak and (cue := self._book.mended(wrong)) is not None:
             self._say(cue)
 
     def sound(self, earcon: Earcon) -> None:
-        self._say(earcon)
+        if self._may_speak:
+            self._say(earcon)
 
     def settle(self) -> None:
         """After every step: a chime that is over leaves the volume to what comes next."""
         if self._box.speaker is Speaker.SILENT and self._gain.percent != self._volume.percent:
             self._gain.set_percent(self._volume.percent)
 
+    @property
+    def _may_speak(self) -> bool:
+        return self._box.turn not in FLOOR and not self._box.user_speaking
+
     def _say(self, cue: Prompt | Earcon) -> None:
-        if self._box.turn in FLOOR or self._box.user_speaking:
-            return
         bank = self._bank()
         pcm = bank.prompt(cue) if isinstance(cue, Prompt) else bank.earcon(cue)
         if pcm:

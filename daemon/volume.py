@@ -66,13 +66,14 @@ class Volume:
 
     def louder(self) -> bool:
         """One step up; False if it was as loud as it may be."""
-        return self._step(self._settings.step_percent)
+        return self.change(self._settings.step_percent)
 
     def softer(self) -> bool:
         """One step down; False if it was as soft as it may be."""
-        return self._step(-self._settings.step_percent)
+        return self.change(-self._settings.step_percent)
 
-    def _step(self, by_percent: int) -> bool:
+    def change(self, by_percent: int) -> bool:
+        """So much up or down, as far as the limits allow; False if they allow nothing."""
         before, self._percent = self._percent, self._within_limits(self._percent + by_percent)
         return self._percent != before
 

@@ -22,6 +22,7 @@ from daemon.realtime.transports.websocket import WebSocketTransport
 from daemon.settings import model_settings, model_url, plain_agent
 from daemon.simulator import Script, SimulatorServer, load_script
 from daemon.talk import TalkSettings
+from daemon.volume import VolumeSettings
 
 ALSA_VOICES = Path("/usr/share/sounds/alsa")
 QUESTION = ALSA_VOICES / "Front_Center.wav"
@@ -117,7 +118,12 @@ async def _start_box(
 
     session = Session(url=url)
     settings = AppSettings(
-        TalkSettings(), plain_agent(session), model_settings(session, Talk()), url, files.socket
+        TalkSettings(),
+        plain_agent(session),
+        model_settings(session, Talk()),
+        url,
+        files.socket,
+        volume=VolumeSettings(start_percent=100),  # so that what was heard can be compared with what was said
     )
     app = App(settings, devices, open_transport, [stage.on_notice])
     stopping = asyncio.Event()

@@ -35,6 +35,9 @@ class DeviceControls(Protocol):
     def set_volume(self, percent: int) -> None:
         """0 (silent) to 100. Raises `DeviceRefusal`."""
 
+    def change_volume(self, by_percent: int) -> int:
+        """Louder, or softer below 0, as far as the box's limits allow; answers the new volume."""
+
     def mute(self, on: bool) -> None:
         """Close or open the microphone. Raises `DeviceRefusal`."""
 

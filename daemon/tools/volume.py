@@ -18,21 +18,21 @@ def set_volume(context: RunContextWrapper[Any], percent: int) -> str:
     Args:
         percent: From 0, silent, to 100, as loud as it can.
     """
-    return _set(context, percent)
+    device_of(context).set_volume(percent)
+    return _told(percent)
 
 
 @function_tool(blocking=False)
 def volume_up(context: RunContextWrapper[Any]) -> str:
     """Make the box speak louder."""
-    return _set(context, min(100, device_of(context).volume_percent + STEP_PERCENT))
+    return _told(device_of(context).change_volume(STEP_PERCENT))
 
 
 @function_tool(blocking=False)
 def volume_down(context: RunContextWrapper[Any]) -> str:
     """Make the box speak more quietly."""
-    return _set(context, max(0, device_of(context).volume_percent - STEP_PERCENT))
+    return _told(device_of(context).change_volume(-STEP_PERCENT))
 
 
-def _set(context: RunContextWrapper[Any], percent: int) -> str:
-    device_of(context).set_volume(percent)
+def _told(percent: int) -> str:
     return f"The volume is {percent} percent now."

@@ -128,7 +128,7 @@ def test_run_with_a_tool_that_cannot_be_judged_says_which_agent(
     (tmp_path / "harkd.toml").write_text(
         f'audio.capture = {{driver = "wavfile", file = "{silence}"}}\n'
         f'audio.playback = {{driver = "wavfile", file = "{tmp_path / "heard.wav"}"}}\n'
-        f'button.driver = "none"\nvad.driver = "none"\ncontrol.socket = "{tmp_path / "sock"}"\n'
+        f'vad.driver = "none"\ncontrol.socket = "{tmp_path / "sock"}"\n'
     )
     assert main(["run", "--config", str(tmp_path)]) == 78
     said = capsys.readouterr().err

@@ -94,7 +94,7 @@ def test_a_muted_box_shows_that_unless_it_is_broken(view: BoxView) -> None:
 @given(VIEWS)
 def test_a_box_that_listens_says_so_unless_it_cannot_hear(view: BoxView) -> None:
     cue = showing(view, NOW).cue
-    if view.phase is Phase.LISTENING and not view.muted:
+    if view.phase in (Phase.LISTENING, Phase.FOLLOW_UP) and not view.muted:
         assert cue in (Cue.LISTENING, Cue.FATAL, Cue.STOPPING, Cue.CANNOT_HEAR)
     else:
         assert cue is not Cue.LISTENING

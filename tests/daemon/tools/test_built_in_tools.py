@@ -31,6 +31,10 @@ class FakeDevice:
             raise DeviceRefusal(f"the volume is {percent}, allowed: 0 to 100")
         self.volume_percent = percent
 
+    def change_volume(self, by_percent: int) -> int:
+        self.volume_percent = min(100, max(0, self.volume_percent + by_percent))
+        return self.volume_percent
+
     def mute(self, on: bool) -> None:
         self.done.append(f"mute {on}")
 
