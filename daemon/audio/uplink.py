@@ -10,8 +10,8 @@ from daemon.audio.rechunk import Rechunker
 from daemon.audio.resample import Resampler
 
 FIRST_MS = 2
-"""A stretch begins with a batch as short as this, so that a press is answered with a frame on the wire within
-the period after it; less would be waited for with the next period anyway, if the resampler holds any back."""
+"""A turn begins with a batch as short as this, so that a press is answered with a frame on the wire by the
+end of the period after it. With less, a frame of JSON would carry next to nothing."""
 
 
 class Uplink:

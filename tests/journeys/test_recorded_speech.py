@@ -112,6 +112,11 @@ def test_5_db_above_the_noise_every_word_is_found_though_some_are_late() -> None
     assert late(found, 1.0) <= 160
 
 
+def test_what_webrtc_adds_is_words_that_hardly_stand_out() -> None:
+    spoken = spoken_words(16000, -40.0, noise="pink")
+    assert late(find(spoken, "webrtc"), 0.9) + 10 < late(find(spoken, "energy"), 0.9)
+
+
 def test_at_the_level_of_the_noise_words_are_lost() -> None:
     """The limit: this test says where it is, not that it ought to be there."""
     assert find(spoken_words(16000, -47.0, noise="pink")).lost > 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from array import array
 
+import pytest
+
 from daemon.audio.voice import VoiceMeter
 
 
@@ -52,3 +54,15 @@ def test_reset_forgets_the_turn_before() -> None:
     meter.hears(tone(320))
     meter.reset()
     assert meter.hears(bytes(320)) is False
+
+
+@pytest.mark.parametrize("period_frames", [160, 320, 800])
+def test_listen_answers_once_for_each_window_however_it_is_cut(period_frames: int) -> None:
+    said = tone(320) + bytes(640) + tone(640) + bytes(640)
+    meter = VoiceMeter(LoudIsSpeech(), 16_000)
+    cut = [said[at : at + 2 * period_frames] for at in range(0, len(said), 2 * period_frames)]
+    assert [verdict for period in cut for verdict in meter.listen(period)] == [True, False, True, True, False]
+
+
+def test_window_is_as_long_as_the_detector_says() -> None:
+    assert VoiceMeter(LoudIsSpeech(), 48_000).window_ms == 20
