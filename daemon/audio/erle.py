@@ -13,6 +13,7 @@ MEASURED_EVERY_S = 0.02
 _BLOCK_WINDOWS = 5  # 0.1 s: longer than a loudspeaker is away, shorter than a word
 _SPAN_BLOCKS = 50  # SPAN_S
 _TAIL_BLOCKS = 3  # an echo of what was played 0.2 s ago still counts
+_SILENT_BLOCKS = 4  # until also an echo that comes a second late is no noise
 _PATH_BLOCKS = 100  # 10 s, half of which the user is taken to be silent
 _COUNTED_BLOCKS = 40  # of a span: the fifth with the loudest output may hold a word that was not noticed
 
@@ -20,6 +21,9 @@ FAR_ACTIVE_DBFS = -50.0
 FAR_SILENT_DBFS = -70.0
 NEAR_SPEECH_DB = 6.0
 """By so much more than the echo usually has, compared with what is played, the microphone hears somebody."""
+
+NOISE_SHARE_MAX_DB = 6.0
+"""So much of what is left may be put down to noise: what was taken for it may have been somebody's voice."""
 
 MAX_DB = 40.0
 """More is not told apart: what is left of the echo disappears in the noise."""
@@ -40,8 +44,8 @@ class WindowLevels:
 class EchoMeasure:
     """Over the last `SPAN_S` in which the loudspeaker spoke alone.
 
-    `erle_db`: by how much less echo is left. `echo_db`: how far the echo stands out of the room's noise; near
-    0 there is none to take away. Both 0..`MAX_DB`.
+    `erle_db`: by how much less echo is left. `echo_db`: how far what the microphone hears stands out of the
+    room's noise, or rises and falls; near 0 there is no echo. Both 0..`MAX_DB`.
     """
 
     erle_db: float
@@ -66,6 +70,7 @@ class ErleMeter:
         self._far_only: deque[tuple[float, float]] = deque(maxlen=_SPAN_BLOCKS)  # near and out power
         self._noise: tuple[float, float] | None = None  # near and out power
         self._was_far_only = False
+        self._silent_blocks = 0
 
     def window(self, levels: WindowLevels) -> None:
         self._block.append((_power(levels.far_dbfs), _power(levels.near_dbfs), _power(levels.out_dbfs)))
@@ -77,9 +82,12 @@ class ErleMeter:
     def _judge(self, far: float, near: float, out: float) -> None:
         self._tail.append((far, near))
         loudest_far = max(far for far, _ in self._tail)
-        if loudest_far < _power(FAR_SILENT_DBFS):
+        silent = loudest_far < _power(FAR_SILENT_DBFS)
+        self._silent_blocks = self._silent_blocks + 1 if silent else 0
+        if silent:
             self._was_far_only = False
-            self._note_noise(near, out)
+            if self._silent_blocks >= _SILENT_BLOCKS:
+                self._note_noise(near, out)
         elif loudest_far >= _power(FAR_ACTIVE_DBFS):
             far_only = self._is_far_only()
             # the output is a little late: a block after somebody spoke still holds the end of it
@@ -93,7 +101,11 @@ class ErleMeter:
         counted = sorted(self._far_only, key=lambda powers: powers[1])[:_COUNTED_BLOCKS]
         near, out = (math.fsum(powers) / _COUNTED_BLOCKS for powers in zip(*counted, strict=True))
         near_noise, out_noise = self._noise or (_power(FLOOR_DBFS), _power(FLOOR_DBFS))
-        return EchoMeasure(_db_between(near - near_noise, out - out_noise), _db_between(near, near_noise))
+        plainly_db = _db_between(near, out)
+        erle_db = min(_db_between(near - near_noise, out - out_noise), plainly_db + NOISE_SHARE_MAX_DB)
+        by_level = sorted(near for near, _ in counted)
+        spread_db = _db_between(by_level[-_COUNTED_BLOCKS // 10], by_level[_COUNTED_BLOCKS // 10])
+        return EchoMeasure(min(MAX_DB, erle_db), max(_db_between(near, near_noise), spread_db))
 
     def _is_far_only(self) -> bool:
         far, near = (math.fsum(powers) for powers in zip(*self._tail, strict=True))

@@ -51,7 +51,7 @@ def test_noise_counts_on_neither_side() -> None:
     meter = ErleMeter()
     _silence(meter, noise_dbfs=-40)
     _feed(meter, 6, far=-25, near=-37, out=-39.9)
-    assert _measured(meter).erle_db > 10
+    assert _measured(meter).erle_db > 8
 
 
 def test_with_headphones_there_is_no_echo() -> None:
@@ -59,6 +59,27 @@ def test_with_headphones_there_is_no_echo() -> None:
     _silence(meter)
     _feed(meter, 6, far=-25, near=NOISE_DBFS, out=NOISE_DBFS)
     assert _measured(meter).echo_db < 1
+
+
+def test_an_echo_as_loud_as_what_was_taken_for_noise_is_still_one() -> None:
+    """Whoever pressed the button spoke all along: there never was any silence to measure noise in."""
+    meter = ErleMeter()
+    _silence(meter, noise_dbfs=-30)
+    for _ in range(30):
+        _feed(meter, 0.3, far=-25, near=-28, out=-32)
+        _feed(meter, 0.1, far=-30, near=-40, out=-44)
+    assert _measured(meter).echo_db > 6
+    assert _measured(meter).erle_db < 11
+
+
+def test_an_echo_that_comes_late_is_no_noise() -> None:
+    """Half a second after the words, by when silence is measured less often."""
+    meter = ErleMeter()
+    for _ in range(30):
+        _feed(meter, 0.8, far=-25, near=-70, out=-70)
+        _feed(meter, 0.3, far=-96, near=-30, out=-30)
+        _feed(meter, 2 * MEASURED_EVERY_S, far=-96, near=-30, out=-30)
+    assert _measured(meter).echo_db > 6
 
 
 def test_what_is_said_in_the_room_is_not_taken_for_echo() -> None:
