@@ -18,6 +18,10 @@ SOON_S = 0.05
 WEDGED_AFTER_S = 0.6
 """No period for so long, and no error: more than a busy board is ever late (tens of milliseconds)."""
 
+LATE_S = 2 * LOOK_S
+"""A look so long after the one before says that this process stood still, perhaps with the devices' threads:
+what was not seen meanwhile proves nothing."""
+
 FIRST_PERIOD_S = 1.0
 """As much after opening: sound servers take a few hundred milliseconds to begin."""
 
@@ -94,6 +98,7 @@ TABLE: dict[PortState, dict[Signal, PortState]] = {
     PortState.CLOSED: {Signal.WANTED: PortState.OPENING},
     PortState.OPENING: {
         Signal.PERIODS: PortState.WORKING,
+        Signal.ZEROS: PortState.SILENT,
         Signal.GONE: PortState.LOST,
         Signal.TAKEN: PortState.BUSY,
         Signal.STUCK: PortState.WEDGED,
@@ -115,18 +120,21 @@ TABLE: dict[PortState, dict[Signal, PortState]] = {
     },
     PortState.LOST: {
         Signal.PERIODS: PortState.WORKING,
+        Signal.ZEROS: PortState.SILENT,
         Signal.TAKEN: PortState.BUSY,
         Signal.STUCK: PortState.WEDGED,
         Signal.SHUT: PortState.CLOSED,
     },
     PortState.BUSY: {
         Signal.PERIODS: PortState.WORKING,
+        Signal.ZEROS: PortState.SILENT,
         Signal.GONE: PortState.LOST,
         Signal.STUCK: PortState.WEDGED,
         Signal.SHUT: PortState.CLOSED,
     },
     PortState.WEDGED: {
         Signal.PERIODS: PortState.WORKING,
+        Signal.ZEROS: PortState.SILENT,
         Signal.GONE: PortState.LOST,
         Signal.TAKEN: PortState.BUSY,
         Signal.SHUT: PortState.CLOSED,
@@ -206,6 +214,7 @@ class DeviceHealth:
         self._call_since = 0.0
         self._call_hangs = False
         self._looked_at = float("-inf")
+        self._late_look_at = float("-inf")
         self._listed_at = float("-inf")
         self._cards: int | None = None
         self._cards_changed_at = float("-inf")
@@ -240,6 +249,8 @@ class DeviceHealth:
         """
         about = self._ports[port]
         about.running, about.last_period_at, about.zeros_since = running, last_period_at, zeros_since
+        if now - self._looked_at > LATE_S:
+            self._late_look_at = now
         self._looked_at = now
 
     def looks_at(self, port: Port) -> bool:
@@ -368,7 +379,7 @@ class DeviceHealth:
         last, limit_s = about.last_period_at, WEDGED_AFTER_S
         if last is None:
             last, limit_s = about.opened_at, FIRST_PERIOD_S
-        if now - last >= limit_s:
+        if now - max(last, self._late_look_at) >= limit_s:
             passes = "delivers nothing" if about.port is Port.MICROPHONE else "takes no sound"
             stuck = f"the {about.port.value} is open, but {passes} and reports no error"
             self._move(about, Signal.STUCK, stuck, now)

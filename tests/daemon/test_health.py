@@ -74,8 +74,13 @@ class Bench:
         period_ago: float | None = 0.0,
         zeros_for: float | None = None,
     ) -> list[Command]:
-        """Look at ports, `after` seconds from the last thing that happened."""
-        self.now += after
+        """Look at ports, `after` seconds from the last thing that happened, and often until then."""
+        until = self.now + after
+        while self.now + LOOK_S < until:
+            self.now += LOOK_S
+            for port in ports:
+                self.health.look(port, self.now, running=True, last_period_at=self.now, zeros_since=None)
+        self.now = until
         for port in ports:
             self.health.look(
                 port,
@@ -102,6 +107,7 @@ def test_every_state_can_end_open_or_closed_whatever_happens() -> None:
     for state, arrows in TABLE.items():
         assert state is S.CLOSED or arrows[Signal.SHUT] is S.CLOSED
         assert state in (S.CLOSED, S.WORKING) or arrows[Signal.PERIODS] is S.WORKING
+        assert state in (S.CLOSED, S.SILENT) or arrows[Signal.ZEROS] is S.SILENT
 
 
 def test_what_nobody_wants_is_left_alone() -> None:
@@ -206,6 +212,17 @@ def test_a_wedged_device_is_never_closed_and_comes_back_by_itself() -> None:
     bench.want(MIC)
     assert bench.sees(MIC, after=LOOK_S) == []
     assert (bench.state(), bench.health.healthy(bench.now)) == (S.WORKING, True)
+
+
+def test_after_a_standstill_of_the_process_a_device_gets_its_time_to_be_seen() -> None:
+    bench = Bench().working(MIC)
+    bench.now += 2.0
+    bench.sees(MIC, period_ago=2.0)
+    assert bench.state() is S.WORKING
+    bench.sees(MIC, after=LOOK_S, period_ago=2.0 + LOOK_S)
+    assert bench.state() is S.WORKING
+    bench.sees(MIC, after=WEDGED_AFTER_S - LOOK_S, period_ago=9.0)
+    assert bench.state() is S.WEDGED
 
 
 def test_a_wedged_device_nobody_wants_is_closed_once_it_is_back() -> None:

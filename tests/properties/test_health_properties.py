@@ -70,9 +70,10 @@ class DevicesMachine(RuleBasedStateMachine):
 
     # ---- the world -----------------------------------------------------------------
 
-    def turn(self) -> None:
+    def turn(self, passing: bool = True) -> None:
         for port, card in self.cards.items():
-            card.pass_time(self.now)
+            if passing:
+                card.pass_time(self.now)
             if self.health.looks_at(port):
                 self.health.look(
                     port,
@@ -123,7 +124,7 @@ class DevicesMachine(RuleBasedStateMachine):
 
     def advance(self, seconds: float) -> None:
         end = self.now + seconds
-        while True:
+        while True:  # at least once: what is overdue
             deadline = self.health.next_deadline()
             due = [at for at in (deadline, self.call_ends) if at is not None]
             if not due or min(due) > end:
@@ -187,6 +188,13 @@ class DevicesMachine(RuleBasedStateMachine):
     def listen(self, in_use: bool) -> None:
         self.in_use = in_use
 
+    @rule(seconds=st.sampled_from([0.1, 0.7, 2.0]))
+    def stand_still(self, seconds: float) -> None:
+        """Of the whole process, device threads and all."""
+        self.now += seconds
+        self.turn(passing=False)
+        self.advance(0.0)
+
     @rule(seconds=st.sampled_from([0.01, 0.1, 0.3, 1.0, 2.7, 8.0, 70.0]))
     def wait(self, seconds: float) -> None:
         self.wakes = 0
@@ -219,6 +227,10 @@ class DevicesMachine(RuleBasedStateMachine):
     @invariant()
     def only_what_is_frozen_is_unhealthy(self) -> None:
         assert self.health.healthy(self.now) or self.now - self.frozen_at <= 1.0
+
+    @invariant()
+    def only_what_is_frozen_is_called_wedged(self) -> None:
+        assert PortState.WEDGED not in self.told.values() or self.now - self.frozen_at <= 2.5
 
     @invariant()
     def the_last_news_is_the_state(self) -> None:
