@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from daemon.audio.erle import SPAN_S, EchoMeasure
+from daemon.audio.erle import MAX_DB, SPAN_S, EchoMeasure
 
 NO_ECHO_DB = 3.0
 """An echo that raises the room's noise by less is none: headphones, or a volume near 0."""
@@ -50,6 +50,7 @@ class EchoGuard:
         self._verdict = Verdict.UNKNOWN
         self._reason = _NOT_YET
         self._failed_at: float | None = None
+        self._latest: EchoMeasure | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -66,12 +67,16 @@ class EchoGuard:
         return self._reason
 
     def measured(self, measure: EchoMeasure | None, now: float) -> bool:
-        """The latest `measure`, None while there is none. True if `listens_while_playing` changed by it."""
+        """The latest `measure`, None while there is none. True if `listens_while_playing` changed by it.
+
+        The same object again is the same measure, and tells nothing new.
+        """
         before = self.listens_while_playing
-        if measure is not None:
-            self._judge(measure, now)
-        elif self._verdict is Verdict.BYPASSED:
+        if self._verdict is Verdict.BYPASSED:
             self._verdict, self._reason = Verdict.UNKNOWN, _NOT_YET
+        if measure is not None and measure is not self._latest:
+            self._latest = measure
+            self._judge(measure, now)
         return self.listens_while_playing != before
 
     def bypassed(self, why: str) -> bool:
@@ -92,7 +97,9 @@ class EchoGuard:
             self._verdict = Verdict.HEARD
             self._reason = f"echo is not being cancelled: {measure.erle_db:.0f} dB over {SPAN_S:.0f} s"
         elif self._is_trusted(measure, now):
-            self._verdict, self._reason = Verdict.CANCELLED, f"echo is cancelled by {measure.erle_db:.0f} dB"
+            more = " or more" if measure.erle_db >= MAX_DB else ""
+            self._verdict = Verdict.CANCELLED
+            self._reason = f"echo is cancelled by {measure.erle_db:.0f} dB{more}"
 
     def _is_trusted(self, measure: EchoMeasure, now: float) -> bool:
         settings = self._settings

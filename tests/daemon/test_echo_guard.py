@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from daemon.audio.erle import EchoMeasure
@@ -13,7 +15,7 @@ def _guard(*measures: EchoMeasure | None) -> EchoGuard:
     """Fed once a second from second 0 on."""
     guard = EchoGuard()
     for now, measure in enumerate(measures):
-        guard.measured(measure, now)
+        guard.measured(measure and replace(measure), now)
     return guard
 
 
@@ -43,6 +45,18 @@ def test_verdict_and_reason_by_what_was_measured(
     assert guard.listens_while_playing == (verdict is Verdict.CANCELLED)
 
 
+def test_what_was_measured_long_ago_is_not_measured_again_by_asking() -> None:
+    """Between two answers the latest measure stays what it was."""
+    guard = EchoGuard()
+    for now in range(60):
+        guard.measured(BAD, now)
+    assert guard.measured(GOOD, 60)
+
+
+def test_the_most_that_can_be_told_apart_is_said_to_be_that() -> None:
+    assert _guard(EchoMeasure(40.0, 40.0)).reason == "echo is cancelled by 40 dB or more"
+
+
 def test_a_change_is_reported_once() -> None:
     guard = EchoGuard()
     told = [guard.measured(measure, now) for now, measure in enumerate([None, GOOD, GOOD, BAD, BAD, GOOD])]
@@ -58,11 +72,12 @@ def test_a_bypassed_processor_ends_full_duplex_with_its_reason() -> None:
 
 
 def test_after_a_bypass_echo_is_measured_anew() -> None:
-    guard = _guard(GOOD)
+    guard = EchoGuard()
+    guard.measured(GOOD, 0)
     guard.bypassed("the voice processor hangs")
-    assert not guard.measured(None, 10)
+    assert not guard.measured(GOOD, 10)  # as before the bypass
     assert guard.verdict is Verdict.UNKNOWN
-    assert guard.measured(GOOD, 11)
+    assert guard.measured(replace(GOOD), 11)
 
 
 def test_another_device_is_trusted_by_its_own_measure() -> None:
