@@ -95,11 +95,11 @@ class EchoGuard:
         elif measure.erle_db < self._settings.min_erle_db:
             self._failed_at = now
             self._verdict = Verdict.HEARD
-            self._reason = f"echo is not being cancelled: {measure.erle_db:.0f} dB over {SPAN_S:.0f} s"
+            self._reason = f"echo is not being cancelled: {int(measure.erle_db)} dB over {SPAN_S:.0f} s"
         elif self._is_trusted(measure, now):
             more = " or more" if measure.erle_db >= MAX_DB else ""
             self._verdict = Verdict.CANCELLED
-            self._reason = f"echo is cancelled by {measure.erle_db:.0f} dB{more}"
+            self._reason = f"echo is cancelled by {int(measure.erle_db)} dB{more}"
 
     def _is_trusted(self, measure: EchoMeasure, now: float) -> bool:
         settings = self._settings

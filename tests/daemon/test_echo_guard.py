@@ -27,6 +27,7 @@ def _guard(*measures: EchoMeasure | None) -> EchoGuard:
         ([GOOD], Verdict.CANCELLED, "echo is cancelled by 34 dB"),
         ([FAIR], Verdict.CANCELLED, "echo is cancelled by 7 dB"),
         ([BAD], Verdict.HEARD, "echo is not being cancelled: 3 dB over 5 s"),
+        ([EchoMeasure(5.9, 40.0)], Verdict.HEARD, "echo is not being cancelled: 5 dB over 5 s"),
         ([NONE], Verdict.CANCELLED, "no echo is heard"),
         ([GOOD, None], Verdict.CANCELLED, "echo is cancelled by 34 dB"),
         ([GOOD, BAD], Verdict.HEARD, "echo is not being cancelled: 3 dB over 5 s"),
