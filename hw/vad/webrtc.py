@@ -37,8 +37,7 @@ class WebrtcVoiceDetector:
         level alone ('energy')    39/50/ 60     53/ 66/ 84     65/ 93/156 (0)     5     4
         this driver               39/50/ 60     53/ 66/ 84     62/ 73/136 (0)     5     4
 
-    1 ms of CPU per second of sound on a server core at 16 kHz, 1.6 at 48: let it run at the microphone's own
-    rate where it can, a resampler costs more, and time too.
+    1 ms of CPU per second of sound on a server core at 16 kHz, 1.6 at 48.
 
     Raises `DeviceError`: UNSUPPORTED for a rate, window or aggressiveness it does not know, LIBRARY_MISSING.
     """

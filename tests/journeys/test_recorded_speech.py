@@ -92,8 +92,9 @@ def test_15_db_above_the_noise_nine_words_of_ten_are_found_in_time_and_none_is_l
     assert late(found, 1.0) <= worst_ms  # an "s" that begins in white noise
 
 
-def test_at_the_microphones_own_rate_too() -> None:
-    found = find(spoken_words(48000, -20.0, noise="pink"), detector_hz=48000)
+@pytest.mark.parametrize("detector_hz", [16000, 48000])
+def test_at_48_khz_too(detector_hz: int) -> None:
+    found = find(spoken_words(48000, -20.0, noise="pink"), detector_hz=detector_hz)
     assert (found.lost, found.false) == (0, 1)
     assert late(found, 1.0) <= 80
 

@@ -66,3 +66,32 @@ def test_listen_answers_once_for_each_window_however_it_is_cut(period_frames: in
 
 def test_window_is_as_long_as_the_detector_says() -> None:
     assert VoiceMeter(LoudIsSpeech(), 48_000).window_ms == 20
+
+
+class Recorder(LoudIsSpeech):
+    """Keeps what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = b""
+
+    def is_speech(self, window: bytes) -> bool:
+        self.heard += window
+        return False
+
+
+@pytest.mark.parametrize("period_frames", [960, 480, 100, 1])
+def test_three_times_the_rate_is_averaged_without_delay_however_it_is_cut(period_frames: int) -> None:
+    samples = [(i * 7919) % 65536 - 32768 for i in range(960)]
+    detector = Recorder()
+    meter = VoiceMeter(detector, 48_000)
+    for at in range(0, 960, period_frames):
+        meter.hears(array("h", samples[at : at + period_frames]).tobytes())
+    means = [sum(samples[at : at + 3]) / 3 for at in range(0, 960, 3)]
+    assert array("h", detector.heard).tolist() == pytest.approx(means, abs=1)
+
+
+def test_the_loudest_is_averaged_without_overflow() -> None:
+    detector = Recorder()
+    VoiceMeter(detector, 48_000).hears(array("h", [32767] * 480 + [-32768] * 480).tobytes())
+    assert array("h", detector.heard).tolist() == [32767] * 160 + [-32768] * 160
