@@ -102,7 +102,6 @@ class Endpointer:
         if self._since_ms < self.settings.end_silence_ms:
             return None
         self.speaking = False
-        self._recent.clear()
         return SpeechEnded()
 
     def _wait(self) -> Endpoint | None:
