@@ -19,6 +19,7 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from daemon.bindings import problems
 from daemon.config.files import load_config
+from daemon.config.layers import merge
 from daemon.config.schema import Config
 from daemon.device_setup import bindings, open_devices
 from hw.audio.negotiation import Wish, combinations
@@ -179,14 +180,13 @@ def test_a_board_says_that_nobody_saw_it_work(board: Path) -> None:
 
 
 @every_board
-def test_a_board_and_a_device_go_over_each_other(board: Path) -> None:
-    wiring = load_config([board])
-    for example in EXAMPLES:
-        device = load_config([example])
-        both = load_config([example, board])
-        assert (both.audio.capture.device, both.light) == (wiring.audio.capture.device, wiring.light)
-        assert (both.talk, both.session, both.volume) == (device.talk, device.session, device.volume)
-        assert load_config([board, example]).session == device.session
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_a_board_over_a_whole_device_wins_and_leaves_its_conduct_alone(board: Path, example: Path) -> None:
+    device, both = load_config([example]), load_config([example, board])
+    wiring, said = both.model_dump(), tomllib.loads(board.read_text(encoding="utf-8"))
+    assert merge([wiring, said]) == wiring
+    assert (both.talk, both.session, both.volume) == (device.talk, device.session, device.volume)
+    assert load_config([board, example]).session == device.session
 
 
 @every_board
