@@ -16,19 +16,16 @@ from daemon import events as ev
 from daemon import requests
 from daemon.agent_host import AgentHost
 from daemon.alarms import Alarms
-from daemon.audio.capture import CapturePath, CaptureSettings
 from daemon.audio.gain import Gain
-from daemon.audio.pcm import ms_to_frames
-from daemon.audio.playback import PlaybackRing
 from daemon.bindings import Act, Bindings, Talk, TalkAbandoned, TalkPressed, TalkReleased, tool_of
 from daemon.box_controls import BoxControls
 from daemon.box_state import BoxStateFile, SetByHand, StateKeeper
-from daemon.bridge import MicTap, SpeakerTap
 from daemon.button_board import ButtonBoard
 from daemon.conductor import Conductor
 from daemon.control import ControlServer
 from daemon.cues import BoxView, LinkBlock, PortHealth
-from daemon.device_keeper import CallDevice, DeviceChange, DeviceKeeper
+from daemon.device_keeper import CallDevice
+from daemon.duplex import Duplex
 from daemon.ears import Ears, EarSettings
 from daemon.gestures import GestureSettings
 from daemon.hand_controls import HandControls
@@ -44,28 +41,35 @@ from daemon.realtime.settings_types import RealtimeSessionModelSettings
 from daemon.realtime.transports.port import Transport
 from daemon.sound import Sound
 from daemon.sound_bank import SoundBank
+from daemon.sound_devices import SoundDevices, SoundSettings
 from daemon.status import status
-from daemon.talk import TalkSettings
+from daemon.talk import BargeIn, TalkSettings
 from daemon.timer_file import TimerFile
 from daemon.timers import Timer
 from daemon.transitions import Link, Turn
 from daemon.volume import Volume, VolumeSettings
+from hw.audio.kernel import open_substreams
+from hw.audio.selection import Direction
 from hw.errors import DeviceError, Fault
-from hw.ports import AudioFormat, Button, Light, Microphone, Speaker, VoiceDetector, WakeWordDetector
+from hw.ports import (
+    Button,
+    Light,
+    Microphone,
+    Speaker,
+    VoiceDetector,
+    VoiceProcessor,
+    WakeWordDetector,
+)
 
 log = logging.getLogger("harkd")
-
-MIC_BOUND_S = 2.0
-FADE_MS = 5
-"""A cut without a fade clicks; five milliseconds are enough not to, and fit any period."""
-
-SPEAKER_LINGERS_S = 10.0
-"""A loudspeaker that is open only while it is used is closed so long after."""
 
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """What the box is made of: `buttons` with what they do, `switches` that mute; others may be missing."""
+    """What the box is made of: `buttons` with what they do, `switches` that mute; others may be missing.
+
+    `make_processor` is given the microphone's rate in Hz and may raise `DeviceError`.
+    """
 
     microphone: Microphone
     speaker: Speaker
@@ -74,6 +78,7 @@ class Devices:
     detector: VoiceDetector | None = None
     wake_word: WakeWordDetector | None = None
     light: Light | None = None
+    make_processor: Callable[[int], VoiceProcessor] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +86,7 @@ class AppSettings:
     """Everything that is not a device or a connection.
 
     `agent` answers first. `model_settings` hold for all agents, in the form of a run config's; `url` is the
-    server's address. `append_ms` and `ring_s` as in `Sound`. `speaker_always_open`: silence is played between
-    answers; `lead_in_ms` of it go before the first sound of a loudspeaker just opened.
+    server's address. `append_ms` as in `Sound`. `prompts`: the language of what the box says of itself.
     `control_path` is where the control socket goes, None for none; `timers_path` and `state_path` are where
     timers, and what is set by hand, are kept over a restart, None for nowhere.
     """
@@ -96,17 +100,14 @@ class AppSettings:
     control_path: Path | None = None
     timers_path: Path | None = None
     state_path: Path | None = None
-    capture: CaptureSettings = field(default_factory=lambda: CaptureSettings(high_pass_hz=0))
+    sound: SoundSettings = field(default_factory=SoundSettings)
     ears: EarSettings = field(default_factory=EarSettings)
     gestures: GestureSettings = field(default_factory=GestureSettings)
     volume: VolumeSettings = field(default_factory=VolumeSettings)
     prompts: Language | Literal["off"] = "off"
     earcons: bool = False
     brightness_percent: int = 100
-    speaker_always_open: bool = True
-    lead_in_ms: int = 0
     append_ms: int = 20
-    ring_s: float = 120.0
 
 
 class App:
@@ -132,15 +133,26 @@ class App:
         self.state = StateKeeper(restored, self._save_state)
         self.volume = Volume(settings.volume, restored.volume_percent)
         self.gain = Gain(self.volume.percent, speaker.rate_hz)
-        self.speaker_tap = SpeakerTap(
-            loop, self._ring(speaker), devices.speaker.heard_frames, self._drained, self.gain
+        self._bank = self._sound_bank(speaker.rate_hz)
+        self.sound = SoundDevices(
+            devices.microphone,
+            devices.speaker,
+            settings.sound,
+            self.gain,
+            failure_of=_failure_of,
+            on_speaker_rate=self._use_speaker_rate,
+            call=call_device,
+            health=health,
         )
-        sound = Sound(mic.rate_hz, mic.period_s, speaker.rate_hz, settings.append_ms, settings.ring_s)
-        ears = Ears(settings.ears, devices.detector, devices.wake_word, mic.rate_hz)
-        self.conductor = Conductor(settings.talk, sound, self.speaker_tap, ears, onlookers, loop)
-        self._capture = CapturePath(settings.capture, mic.rate_hz, mic.channels)
-        self.mic_tap = MicTap(loop, self._captured, round(MIC_BOUND_S / mic.period_s))
-        self._make_device_side(call_device, health)
+        self.conductor = Conductor(
+            settings.talk,
+            Sound(mic.rate_hz, mic.period_s, speaker.rate_hz, settings.append_ms, settings.sound.ring_s),
+            self.sound.speaker_tap,
+            Ears(settings.ears, devices.detector, devices.wake_word, mic.rate_hz),
+            onlookers,
+            loop,
+        )
+        self._make_device_side()
         self._timer_file = TimerFile(settings.timers_path) if settings.timers_path else None
         self.conductor.alarms = self.alarms = Alarms(
             wall_clock,
@@ -159,20 +171,8 @@ class App:
         )
         self._started = self._stopping = False
 
-    def _make_device_side(self, call_device: CallDevice | None, health: DeviceHealth | None) -> None:
+    def _make_device_side(self) -> None:
         settings, devices, loop = self._settings, self.devices, self._loop
-        self.keeper = DeviceKeeper(
-            loop,
-            devices.microphone,
-            devices.speaker,
-            deliver=self.mic_tap.deliver,
-            pull=self.speaker_tap.pull,
-            on_change=self._device_changed,
-            failure_of=_failure_of,
-            in_use=lambda: self.conductor.in_use,
-            health=health,
-            call=call_device,
-        )
         self.board = ButtonBoard(
             devices.buttons,
             devices.switches,
@@ -183,7 +183,6 @@ class App:
             on_trouble=lambda name, sentence: self.conductor.note_error(sentence),
             device_error=DeviceError,
         )
-        self._bank = SoundBank(settings.prompts, settings.earcons, devices.speaker.format.rate_hz)
         self.voice = OwnVoice(
             self.conductor.appliance,
             lambda: self._bank,
@@ -194,8 +193,8 @@ class App:
         )
         self.hand = HandControls(
             self.conductor,
-            self.keeper,
-            self.mic_tap.discard,
+            self.sound.keeper,
+            self.sound.mic_tap.discard,
             self.board.mute_reason,
             self.volume,
             self.gain,
@@ -208,7 +207,11 @@ class App:
             if devices.light
             else None
         )
-        self._speaker_linger: asyncio.TimerHandle | None = None
+        self.sound.conductor, self.sound.voice = self.conductor, self.voice
+        if devices.make_processor is not None:
+            find_voices = settings.talk.barge_in is BargeIn.LOCAL_VAD
+            deliver = self.sound.mic_tap.deliver
+            self.sound.use_duplex(Duplex(devices.make_processor, find_voices, DeviceError, deliver))
         self.conductor.on_own_sound = self.voice.on_command
         self.conductor.on_settled = self._settled
 
@@ -237,9 +240,8 @@ class App:
             stack.callback(self.board.stop)
             self.board.start()  # before the microphone: a switch may say that it must not be opened
             self.hand.begin()
-            stack.push_async_callback(self._close_devices)
-            self._want_devices()
-            await self.keeper.start()
+            stack.push_async_callback(self.sound.stop)
+            await self.sound.start()
             self._started = True
             stack.push_async_callback(self.alarms.stop)
             self.alarms.start(self._timer_file.load() if self._timer_file else [])
@@ -267,12 +269,6 @@ class App:
                 task.cancel()
             await asyncio.gather(link, waiter, return_exceptions=True)
 
-    async def _close_devices(self) -> None:
-        if self._speaker_linger is not None:
-            self._speaker_linger.cancel()
-        if not await self.keeper.stop():
-            self.conductor.note_error("a sound device hangs; the process will not wait for it")
-
     async def _save_state(self, state: SetByHand) -> None:
         if self._state_file is not None:
             await asyncio.to_thread(self._state_file.save, state)
@@ -281,79 +277,11 @@ class App:
         if self._timer_file is not None:  # a disk takes its time, and the loop has none
             await asyncio.to_thread(self._timer_file.save, timers)
 
-    # ---- the sound devices -----------------------------------------------------------
+    def _sound_bank(self, speaker_rate_hz: int) -> SoundBank:
+        return SoundBank(self._settings.prompts, self._settings.earcons, speaker_rate_hz)
 
-    def _ring(self, speaker: AudioFormat) -> PlaybackRing:
-        return PlaybackRing(
-            speaker.rate_hz,
-            capacity_frames=int(self._settings.ring_s * speaker.rate_hz),
-            fade_frames=min(ms_to_frames(FADE_MS, speaker.rate_hz), speaker.period_frames),
-        )
-
-    def _captured(self, period: bytes) -> None:
-        if not self.hand.muted:
-            self.conductor.on_period(self._capture.feed(period))
-
-    def _drained(self) -> None:
-        self.conductor.drained()
-
-    def _want_devices(self) -> None:
-        """Have open what the box needs now; asked after every step, so it costs next to nothing."""
-        box = self.conductor.appliance
-        self.keeper.want(Port.MICROPHONE, box.wants_microphone)
-        if self._settings.speaker_always_open or box.wants_speaker:
-            if self._speaker_linger is not None:
-                self._speaker_linger.cancel()
-                self._speaker_linger = None
-            self.keeper.want(Port.SPEAKER, True)
-        elif self._speaker_linger is None:
-            self._speaker_linger = self._loop.call_later(SPEAKER_LINGERS_S, self._rest_speaker)
-
-    def _rest_speaker(self) -> None:
-        if not self.conductor.appliance.wants_speaker:
-            self.keeper.want(Port.SPEAKER, False)
-
-    def _device_changed(self, change: DeviceChange) -> None:
-        if change.new_format:
-            self._adopt_format(change.port)
-        if change.port is Port.MICROPHONE:
-            self._microphone_changed(change)
-        else:
-            self._speaker_changed(change)
-        self._settled()
-
-    def _adopt_format(self, port: Port) -> None:
-        if port is Port.MICROPHONE:
-            mic = self.devices.microphone.format
-            self._capture = CapturePath(self._settings.capture, mic.rate_hz, mic.channels)
-            self.mic_tap.discard()
-            self.conductor.microphone_speaks(mic.rate_hz, mic.period_s)
-        else:
-            speaker = self.devices.speaker.format
-            self.speaker_tap.use(self._ring(speaker))
-            self.conductor.playing.retune(speaker.rate_hz)
-            self._bank = SoundBank(self._settings.prompts, self._settings.earcons, speaker.rate_hz)
-
-    def _microphone_changed(self, change: DeviceChange) -> None:
-        box = self.conductor.appliance
-        if change.state in FAILED:
-            if box.microphone_lost is None:
-                self.conductor.note_error(f"microphone: {change.reason}")
-                self.voice.went_wrong(Prompt.NO_MICROPHONE)
-            self.conductor.step(ev.MicrophoneLost(change.reason))
-        elif change.state is PortState.SILENT:
-            self.voice.went_wrong(Prompt.MICROPHONE_SILENT)
-        elif box.microphone_lost is not None and change.state is PortState.WORKING:
-            self.conductor.step(ev.MicrophoneBack())
-
-    def _speaker_changed(self, change: DeviceChange) -> None:
-        if change.state in FAILED:
-            if self.conductor.playing.audible:
-                self.conductor.note_error(f"loudspeaker: {change.reason}")
-            self.conductor.playing.audible = False
-            self.conductor.step(ev.SpeakerLost())
-        elif change.state is PortState.WORKING:
-            self.conductor.playing.audible = True
+    def _use_speaker_rate(self, rate_hz: int) -> None:
+        self._bank = self._sound_bank(rate_hz)
 
     # ---- buttons and light -----------------------------------------------------------
 
@@ -380,8 +308,8 @@ class App:
             phase=box.phase,
             muted=self.hand.muted,
             live=box.turn is Turn.LIVE,
-            microphone=_health_of(self.keeper.state(Port.MICROPHONE)),
-            speaker=_health_of(self.keeper.state(Port.SPEAKER)),
+            microphone=_health_of(self.sound.keeper.state(Port.MICROPHONE)),
+            speaker=_health_of(self.sound.keeper.state(Port.SPEAKER)),
             link_blocked=_BLOCKED.get(box.link_trouble, "") if box.link is Link.DOWN else "",
             starting=not self._started,
             stopping=self._stopping,
@@ -393,7 +321,7 @@ class App:
     def _settled(self) -> None:
         """After every step: devices, volume and light follow what was decided."""
         if self._started and not self._stopping:
-            self._want_devices()
+            self.sound.want()
         self.voice.settle()
         if self.lamp is not None:
             self.lamp.refresh()
@@ -442,6 +370,11 @@ class App:
         if not self._started:
             return {"ok": False, "error": "harkd is still starting"}
         return await requests.answer(self, request)
+
+    def recording_programs(self) -> list[str] | None:
+        """Who has a capture device open, by the kernel's word; None where it does not say."""
+        found = open_substreams(Direction.CAPTURE)
+        return None if found is None else [str(substream) for substream in found]
 
     def status(self) -> dict[str, Any]:
         """What `harkd status` shows."""

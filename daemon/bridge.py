@@ -9,12 +9,16 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from daemon.audio.gain import Gain
+from daemon.audio.pcm import SAMPLE_BYTES
 from daemon.audio.playback import AudioTag, Drained, HeardPart, PlaybackRing
 
+Period = TypeVar("Period")
 
-class MicTap:
+
+class MicTap(Generic[Period]):
     """Captured periods, from the device's thread to the loop, in order.
 
     Bound: `bound_periods`. Policy at the bound: the oldest period is dropped and counted in `dropped`,
@@ -22,18 +26,18 @@ class MicTap:
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, consume: Callable[[bytes], None], bound_periods: int
+        self, loop: asyncio.AbstractEventLoop, consume: Callable[[Period], None], bound_periods: int
     ) -> None:
         self.dropped = 0
         self.last_period_at: float | None = None  # loop time
         self._loop = loop
         self._consume = consume
-        self._periods: deque[bytes] = deque(maxlen=bound_periods)
+        self._periods: deque[Period] = deque(maxlen=bound_periods)
         self._lock = threading.Lock()
         self._woken = False
 
-    def deliver(self, period: bytes) -> None:
-        """Device thread: take one period."""
+    def deliver(self, period: Period) -> None:
+        """A device's thread: take one period."""
         with self._lock:
             self.dropped += len(self._periods) == self._periods.maxlen
             self._periods.append(period)
@@ -84,12 +88,18 @@ class SpeakerTap:
         self._gain = gain
         self._lock = threading.Lock()
         self._epoch = 0
+        self._lead_in_frames = 0
+        self.on_played: Callable[[bytes, float], None] | None = None
+        """Device thread: given what was pulled, as it sounds, and the loop time at which it will be heard."""
 
     def pull(self, n_frames: int) -> bytes:
         """Device thread: exactly `n_frames`, silence when there is nothing to play."""
         audible_frame = self._heard_frames()
         with self._lock:
             ring = self._ring
+            ahead_s = max(0, ring.pulled_frames - audible_frame) / ring.rate_hz
+            if self._lead_in_frames > 0:
+                return self._silence(n_frames)
             if ring.queued_frames and self.first_audio_at is None:
                 self.first_audio_at = self._loop.time()
             frames = ring.pull(n_frames)
@@ -97,7 +107,21 @@ class SpeakerTap:
             epoch = self._epoch
         if drained:
             call_soon(self._loop, self._drained, epoch)
-        return self._gain.apply(frames)
+        sounding = self._gain.apply(frames)
+        if self.on_played is not None:
+            self.on_played(sounding, self._loop.time() + ahead_s)
+        return sounding
+
+    def _silence(self, n_frames: int) -> bytes:
+        """Part of the lead-in: the device plays it, the ring waits."""
+        self._lead_in_frames -= n_frames
+        self._ring.pulled_frames += n_frames
+        return bytes(n_frames * SAMPLE_BYTES)
+
+    def lead_in(self, ms: int) -> None:
+        """The device was just opened, and its amplifier wakes up: so much silence before anything sounds."""
+        with self._lock:
+            self._lead_in_frames = ms * self._ring.rate_hz // 1000
 
     def use(self, ring: PlaybackRing) -> None:
         """The device talks differently from now on: what was queued is gone, the position goes on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from daemon.app import Devices
@@ -12,7 +13,7 @@ from daemon.config import hardware
 from daemon.config.schema import Config
 from hw import load
 from hw.errors import DeviceError, Fault
-from hw.ports import Button, Light, Microphone, Speaker, VoiceDetector
+from hw.ports import Button, Light, Microphone, Speaker, VoiceDetector, VoiceProcessor
 
 log = logging.getLogger("harkd")
 
@@ -31,6 +32,7 @@ def open_devices(config: Config) -> Devices:
         switches={name: _contact(button) for name, button in switches.items()},
         detector=open_detector(config.vad),
         light=_light(config.light),
+        make_processor=_processor(config.audio.processing),
     )
 
 
@@ -66,7 +68,8 @@ def _microphone(audio: hardware.Audio) -> Microphone:
     if capture.driver == "wavfile":
         return load.microphone("wavfile", path=capture.file, period_ms=period_ms, loop=True)
     options = _given(rate_hz=capture.rate_hz, channels=capture.channels)
-    return load.microphone(capture.driver, device=capture.device, period_ms=period_ms, **options)
+    where: dict[str, Any] = {"device": capture.device, "channel": capture.channel}
+    return load.microphone(capture.driver, **where, period_ms=period_ms, **options)
 
 
 def _speaker(audio: hardware.Audio) -> Speaker:
@@ -86,6 +89,18 @@ def _contact(button: hardware.Button) -> Button:
     if button.kind == "mute_switch":  # it stays down for days
         pin["recheck_ms"] = SWITCH_RECHECK_MS
     return load.button("gpio", **pin)
+
+
+def _processor(wanted: hardware.AudioProcessing) -> Callable[[int], VoiceProcessor] | None:
+    if not (wanted.echo_cancellation or wanted.automatic_gain or wanted.noise_suppression != "off"):
+        return None
+    return lambda rate_hz: load.voice_processor(
+        "webrtc",
+        rate_hz=rate_hz,
+        echo_cancellation=wanted.echo_cancellation,
+        noise_suppression=wanted.noise_suppression,
+        agc=wanted.automatic_gain,
+    )
 
 
 def _light(light: hardware.Light) -> Light | None:

@@ -37,6 +37,7 @@ from daemon.settings import (
     starting_agent,
     talk_settings,
 )
+from daemon.sound_devices import SoundSettings
 from daemon.volume import VolumeSettings
 
 log = logging.getLogger("harkd")
@@ -76,16 +77,18 @@ async def _run(config: Config, paths: Sequence[Path]) -> None:
         control_path=Path(config.control.socket),
         timers_path=state_directory / "timers.json",
         state_path=state_directory / "box.json",
-        capture=capture_settings(config.audio.capture),
+        sound=SoundSettings(
+            capture_settings(config.audio.capture),
+            speaker_always_open=config.audio.playback.keep_open == "always",
+            lead_in_ms=config.audio.playback.lead_in_ms,
+            ring_s=config.audio.playback.ring_s,
+        ),
         ears=ear_settings(config.talk, config.vad),
         gestures=GestureSettings(**config.gestures.model_dump()),
         volume=VolumeSettings(**config.volume.model_dump()),
         prompts=config.sounds.prompts,
         earcons=config.sounds.earcons,
         brightness_percent=config.light.brightness_percent,
-        speaker_always_open=config.audio.playback.keep_open == "always",
-        lead_in_ms=config.audio.playback.lead_in_ms,
-        ring_s=config.audio.playback.ring_s,
     )
     app = App(settings, open_devices(config), transport_factory(config), [_Status(notifier).on_notice])
     stopping = asyncio.Event()

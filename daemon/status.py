@@ -10,13 +10,12 @@ from typing import Any, Protocol
 
 from daemon.agent_host import AgentHost
 from daemon.alarms import Alarms
-from daemon.bridge import MicTap, SpeakerTap
 from daemon.conductor import Conductor
-from daemon.device_keeper import DeviceKeeper
 from daemon.hand_controls import HandControls
 from daemon.health import Port
 from daemon.lamp import Lamp
 from daemon.realtime.protocol import ProtocolState
+from daemon.sound_devices import SoundDevices
 from daemon.volume import Volume
 
 
@@ -58,19 +57,17 @@ class Box(Protocol):
     @property
     def alarms(self) -> Alarms: ...
     @property
-    def keeper(self) -> DeviceKeeper: ...
+    def sound(self) -> SoundDevices: ...
     @property
     def devices(self) -> Devices: ...
-    @property
-    def mic_tap(self) -> MicTap: ...
-    @property
-    def speaker_tap(self) -> SpeakerTap: ...
     @property
     def hand(self) -> HandControls: ...
     @property
     def volume(self) -> Volume: ...
     @property
     def lamp(self) -> Lamp | None: ...
+    def recording_programs(self) -> list[str] | None:
+        """Who has a capture device open, by the kernel's word; None where it does not say."""
 
 
 def status(box: Box, now: float) -> dict[str, Any]:
@@ -87,6 +84,7 @@ def status(box: Box, now: float) -> dict[str, Any]:
         "session_age_s": round(protocol.session_age_s(now), 1) if ready else None,
         "microphone": _microphone(box),
         "speaker": _speaker(box),
+        "echo": None if box.sound.duplex is None else box.sound.duplex.status(),
         "light": None if box.lamp is None else _light(box.lamp),
         "waiting_calls": [call.tool for call in appliance.waiting_calls.calls],
         "timers": [
@@ -102,25 +100,26 @@ def status(box: Box, now: float) -> dict[str, Any]:
 def _microphone(box: Box) -> dict[str, Any]:
     device = box.devices.microphone
     return {
-        **box.keeper.status(Port.MICROPHONE),
+        **box.sound.keeper.status(Port.MICROPHONE),
         "muted": box.hand.muted,
+        "recording_programs": box.recording_programs(),
         "rate_hz": device.format.rate_hz,
         "channels": device.format.channels,
         "levels": {name: round(value, 1) for name, value in asdict(box.conductor.ears.levels()).items()},
         "overflows": device.overflows,
-        "dropped_periods": box.mic_tap.dropped,
+        "dropped_periods": box.sound.mic_tap.dropped,
     }
 
 
 def _speaker(box: Box) -> dict[str, Any]:
     device = box.devices.speaker
     return {
-        **box.keeper.status(Port.SPEAKER),
+        **box.sound.keeper.status(Port.SPEAKER),
         "rate_hz": device.format.rate_hz,
         "channels": device.format.channels,
-        "queued_ms": box.speaker_tap.queued_frames * 1000 // device.format.rate_hz,
+        "queued_ms": box.sound.speaker_tap.queued_frames * 1000 // device.format.rate_hz,
         "underflows": device.underflows,
-        "underruns": box.speaker_tap.underruns,
+        "underruns": box.sound.speaker_tap.underruns,
     }
 
 

@@ -42,6 +42,11 @@ _BYTES = 8  # of a float64
 _PRODUCT_MAX = 2**18  # multiplications at once, beyond which OpenBLAS wakes threads that then spin
 
 
+def can_convert(from_hz: int, to_hz: int) -> bool:
+    """There is a filter for these rates: all usual ones have enough in common."""
+    return from_hz > 0 and to_hz > 0 and to_hz // math.gcd(from_hz, to_hz) <= MAX_PHASES
+
+
 class Resampler:
     """Converts a stream of mono 16-bit PCM from `from_hz` to `to_hz`, however it is cut into pieces.
 
@@ -187,7 +192,7 @@ def _designed(from_hz: int, to_hz: int) -> _Filter:
     """
     shared = math.gcd(from_hz, to_hz)
     up, down = to_hz // shared, from_hz // shared
-    if up > MAX_PHASES:
+    if not can_convert(from_hz, to_hz):
         raise ValueError(
             f"resampler: {from_hz} and {to_hz} Hz have too little in common; choose a usual rate like 48000"
         )

@@ -72,6 +72,12 @@ class Uplink:
         if self._open:
             self._add(self._resampler.feed(pcm))
 
+    def retune(self, device_rate_hz: int) -> None:
+        """What is fed from now on has another rate; what was fed stays. Raises as `Resampler`."""
+        if self._open:
+            self._add(self._resampler.flush())
+        self._resampler = Resampler(device_rate_hz, self.session_rate_hz)
+
     def pause(self) -> None:
         """A stretch ends here, the turn does not: all of it goes up, and what is fed next begins anew."""
         if not self._open:

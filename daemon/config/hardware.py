@@ -6,10 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from daemon.audio.resample import can_convert
 from daemon.bindings import ACTIONS, NONE, Bindings, problems, setting_problems
 from daemon.config.section import Section, allowing
 from daemon.gestures import GestureSettings
 from daemon.volume import VolumeSettings
+
+SESSION_RATE_HZ = 24_000
 
 _WAV = allowing("the path of a WAV file")
 
@@ -29,7 +32,13 @@ def _in_range(low: int, high: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-RateHz = Annotated[int | Literal["auto"], _in_range(8_000, 192_000)]
+def _convertible(rate_hz: int | str) -> int | str:
+    if isinstance(rate_hz, int) and not can_convert(rate_hz, SESSION_RATE_HZ):
+        raise ValueError(f"is {rate_hz}, which cannot be converted to {SESSION_RATE_HZ}; use a usual rate")
+    return rate_hz
+
+
+RateHz = Annotated[int | Literal["auto"], _in_range(8_000, 192_000), AfterValidator(_convertible)]
 Channels = Annotated[int | Literal["auto"], _in_range(1, 32)]
 PeriodMs = Annotated[int | Literal["auto"], _in_range(5, 100)]
 

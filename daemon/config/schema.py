@@ -178,6 +178,14 @@ class Config(Section):
     link: Link = Link()
     control: Control = Control()
 
+    @field_validator("talk")
+    @classmethod
+    def _can_be_interrupted(cls, talk: Talk, info: ValidationInfo) -> Talk:
+        audio = info.data.get("audio")
+        if talk.barge_in == "local_vad" and audio is not None and not audio.processing.echo_cancellation:
+            raise ValueError('barge_in = "local_vad" needs audio.processing.echo_cancellation = true')
+        return talk
+
     @field_validator("wake_word")
     @classmethod
     def _can_be_heard(cls, wake_word: WakeWord, info: ValidationInfo) -> WakeWord:

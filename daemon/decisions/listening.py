@@ -69,7 +69,7 @@ def _nothing_said(box: BoxState, event: ev.NothingSaid, now: float) -> None:
 
 
 def _spoken_over(box: BoxState, event: ev.SpokenOver, now: float) -> None:
-    wanted = box.settings.barge_in is BargeIn.LOCAL_VAD and box.echo_safe and not box.muted
+    wanted = box.settings.barge_in is BargeIn.LOCAL_VAD and not box.muted
     if not wanted or not box.answering:
         return
     preroll_ms = event.onset_ms + box.settings.preroll_ms

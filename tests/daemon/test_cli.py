@@ -85,7 +85,7 @@ def test_port_of_the_simulator_may_be_any() -> None:
 def test_run_without_the_resampler_says_what_to_install(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "soxr", None)
+    monkeypatch.setitem(sys.modules, "numpy", None)
     with wave.open(str(tmp_path / "in.wav"), "wb") as file:
         file.setparams((1, 2, 48_000, 0, "NONE", ""))
     (tmp_path / "harkd.toml").write_text(

@@ -15,6 +15,7 @@ from virtual_loop import VirtualLoop, run_virtual
 from daemon import notices
 from daemon.app import Devices
 from daemon.events import Phase
+from daemon.sound_devices import SoundSettings
 from daemon.talk import TalkMode, TalkSettings
 from daemon.transitions import Turn
 from hw.audio.wavfile import WavMicrophone, WavSpeaker
@@ -362,7 +363,7 @@ async def test_link_lost_in_mid_answer_plays_what_is_queued() -> None:
 
 @virtual
 async def test_answer_longer_than_the_ring_is_cut_short_and_the_model_is_told() -> None:
-    async with Box(ring_s=1.0) as box:
+    async with Box(sound=SoundSettings(ring_s=1.0)) as box:
         await box.ask_aloud()
         box.server.created("r1")
         box.server.delta("r1", "i1", loud(RATE_HZ // 2))

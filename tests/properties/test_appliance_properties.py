@@ -130,14 +130,14 @@ class Box(RuleBasedStateMachine):
             self.turns_open = 0  # a committed turn is replaced, not forgotten first
         commands = self.tell(ev.SpokenOver(onset_ms) if over else ev.SpeechStarted(onset_ms))
         if over and ev.Interrupt() in commands:
-            assert self.box.echo_safe
+            assert self.box.settings.barge_in is BargeIn.LOCAL_VAD
         assert not (was_sent and not over and commands)
 
     @property
     def takes_the_floor(self) -> bool:
         """A voice over the answer would."""
         box = self.box
-        wanted = box.settings.barge_in is BargeIn.LOCAL_VAD and box.echo_safe
+        wanted = box.settings.barge_in is BargeIn.LOCAL_VAD
         return wanted and not box.muted and not self.deaf and not self.waiting
 
     @rule(said=st.booleans())

@@ -246,7 +246,7 @@ def test_impossible_sizes_are_refused(append_ms, retain_s):
 
 
 def test_resampled_turn_has_the_exact_length_and_each_turn_is_its_own_stream():
-    pytest.importorskip("soxr")
+    pytest.importorskip("numpy")
     up = Uplink(48000)
     turns = []
     for _ in range(2):
@@ -257,3 +257,13 @@ def test_resampled_turn_has_the_exact_length_and_each_turn_is_its_own_stream():
         turns.append(b"".join(up.batches()))
     assert len(turns[0]) // 2 == up.turn_frames == 2881
     assert turns[0] == turns[1]
+
+
+def test_microphone_that_changes_its_rate_goes_on_with_the_turn() -> None:
+    uplink = Uplink(24_000, append_ms=20)
+    uplink.open(b"")
+    uplink.feed(b"\x01\x00" * 480)
+    uplink.retune(48_000)
+    uplink.feed(b"\x01\x00" * 960)
+    uplink.finish()
+    assert sum(map(len, uplink.batches())) == 2 * 960

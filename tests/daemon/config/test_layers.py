@@ -224,6 +224,8 @@ def test_any_text_gives_a_layer_or_one_problem(text: str) -> None:
         ("[volume]\nmin_percent = 90", "allowed by its limits: 90 to 100"),
         ('[wake_word]\nengine = "openwakeword"\n[talk]\ncapture = "on_demand"', "nobody hears the wake word"),
         ("buttons.a = 3", "buttons.a: is 3; allowed: a table"),
+        ("[audio.capture]\nrate_hz = 12345", "cannot be converted to 24000; use a usual rate"),
+        ('[talk]\nbarge_in = "local_vad"', "needs audio.processing.echo_cancellation = true"),
         ("[buttons.a]\nbin = 3", "buttons.a.bin: there is no such key; did you mean buttons.a.pin?"),
     ],
 )
