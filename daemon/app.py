@@ -47,6 +47,7 @@ from daemon.talk import BargeIn, TalkSettings
 from daemon.timer_file import TimerFile
 from daemon.timers import Timer
 from daemon.transitions import Link, Turn
+from daemon.upload_gate import GateSettings
 from daemon.volume import Volume, VolumeSettings
 from hw.audio.kernel import open_substreams
 from hw.audio.selection import Direction
@@ -102,6 +103,7 @@ class AppSettings:
     state_path: Path | None = None
     sound: SoundSettings = field(default_factory=SoundSettings)
     ears: EarSettings = field(default_factory=EarSettings)
+    gate: GateSettings | None = None
     gestures: GestureSettings = field(default_factory=GestureSettings)
     volume: VolumeSettings = field(default_factory=VolumeSettings)
     prompts: Language | Literal["off"] = "off"
@@ -151,6 +153,7 @@ class App:
             Ears(settings.ears, devices.detector, devices.wake_word, mic.rate_hz),
             onlookers,
             loop,
+            settings.gate,
         )
         self._make_device_side()
         self._timer_file = TimerFile(settings.timers_path) if settings.timers_path else None

@@ -31,6 +31,7 @@ from daemon.sound import Sound
 from daemon.talk import TalkSettings
 from daemon.transitions import Link, Turn
 from daemon.upload import TurnUpload
+from daemon.upload_gate import GateSettings, GateStep, UploadGate
 
 log = logging.getLogger("harkd")
 
@@ -61,11 +62,16 @@ class Conductor:
         ears: Ears,
         onlookers: Iterable[Callable[[notices.Notice], None]],
         loop: asyncio.AbstractEventLoop,
+        gate: GateSettings | None = None,
     ) -> None:
+        """`gate`: hands-free, only what this side takes for speech goes up."""
         self.appliance = Appliance(talk, sound.mic_period_s)
         self.exchanges = ExchangeLog()
         self.last_errors: deque[str] = deque(maxlen=8)
         self.ears = ears
+        self._gate_settings = gate
+        self._gate = self._new_gate()
+        self._windows: list[bool] = []  # of the captured period being decided on
         self._sound = sound
         self._onlookers = list(onlookers)
         self._loop = loop
@@ -188,6 +194,7 @@ class Conductor:
         """From now on the microphone delivers at this rate, so many seconds at a time."""
         self.appliance.period_s = period_s
         self.ears.retune(rate_hz)
+        self._gate = self._new_gate()
         self._uplink.retune(rate_hz)
 
     def drained(self) -> None:
@@ -202,10 +209,27 @@ class Conductor:
         heard = self.ears.hear(mono)
         for event in heard.events:
             self.step(event)
-        self._period = mono
+        self._period, self._windows = mono, heard.windows
         self.step(ev.MicPeriod(heard.duration_ms, heard.speech))
         if self._period:
             self.ears.keep(self._period)  # no turn wanted it; the next may
+            self._shut_gate()
+
+    def _new_gate(self) -> UploadGate | None:
+        window_ms = self.ears.window_ms
+        if self._gate_settings is None or window_ms is None:
+            return None
+        return UploadGate(self._gate_settings, self.ears.rate_hz, window_ms)
+
+    def _shut_gate(self) -> None:
+        if self._gate is not None and self._gate.shut().closed:
+            self._sender.pause()
+
+    def _go_up(self, step: GateStep) -> None:
+        if step.audio:
+            self._sender.feed(step.audio)
+        if step.closed:
+            self._sender.pause()
 
     # ---- what the session says -------------------------------------------------------
 
@@ -267,14 +291,20 @@ class Conductor:
         self._tell(notices.UserSaid(event.transcript))
 
     def _speech_started(self, event: rt.RealtimeModelSpeechStartedEvent) -> None:
+        if self.appliance.turn is Turn.LIVE:
+            self.exchanges.begin(self._sender.captured_at(event.audio_start_ms), spoken=True)
         self.step(ev.UserSpeechStarted())
 
     def _speech_stopped(self, event: rt.RealtimeModelSpeechStoppedEvent) -> None:
+        if self.appliance.turn is Turn.LIVE:
+            self.exchanges.released(self._sender.captured_at(event.audio_end_ms))
         self.step(ev.UserSpeechStopped())
 
     def _input_committed(self, event: rt.RealtimeModelInputCommittedEvent) -> None:
         if self.appliance.turn is Turn.SENT:
             self._sender.committed_as(event.item_id)
+        elif self.appliance.turn is Turn.LIVE:
+            self.exchanges.committed(self._loop.time())
         self.step(ev.InputCommitted())
 
     # ---- commands --------------------------------------------------------------------
@@ -314,11 +344,13 @@ class Conductor:
         self._sender.open(self.ears.take_last(command.preroll_ms))
 
     def _upload_preroll(self, command: ev.UploadPreroll) -> None:
-        self._sender.feed(self.ears.take_last(command.preroll_ms))
+        before = self.ears.take_last(command.preroll_ms)
+        self._go_up(GateStep(before) if self._gate is None else self._gate.open(before))
 
     def _upload_period(self, command: ev.UploadPeriod) -> None:
         period, self._period = self._period, b""
-        self._sender.feed(period)
+        gated = self._gate is not None and self.appliance.turn is Turn.LIVE
+        self._go_up(self._gate.feed(period, self._windows) if gated and self._gate else GateStep(period))
 
     def _commit_turn(self, command: ev.CommitTurn) -> None:
         self._sender.finish()
@@ -335,6 +367,7 @@ class Conductor:
         self._sender.answered()
 
     def _start_streaming(self, command: ev.StartStreaming) -> None:
+        self._shut_gate()
         self._sender.stream()
 
     def _stop_streaming(self, command: ev.StopStreaming) -> None:

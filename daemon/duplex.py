@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from daemon.audio.double_talk import InterruptionDetector, Verdict
 from daemon.audio.dsp_chain import DspChain, Processed, Processor
 from daemon.dsp_worker import DspWorker
 from daemon.echo_guard import EchoGuard
+
+if TYPE_CHECKING:
+    from daemon.audio.double_talk import InterruptionDetector
 
 log = logging.getLogger("harkd")
 
@@ -67,7 +69,10 @@ class Duplex:
         """The devices have these rates from now on; to be called before anything is passed."""
         self.stop()
         self._guard.forget()
-        self._detector = InterruptionDetector(microphone_rate_hz) if self._find_voices else None
+        if self._find_voices:
+            from daemon.audio.double_talk import InterruptionDetector  # numpy, only where it is wanted
+
+            self._detector = InterruptionDetector(microphone_rate_hz)
         try:
             chain = DspChain(self._make_processor(microphone_rate_hz), speaker_rate_hz)
         except self._processor_error as error:
@@ -122,7 +127,8 @@ class Duplex:
 
     def _listen(self, processed: Processed) -> None:
         """Processor's thread."""
-        verdict = Verdict(ready=False, suspected=False, interrupted=False)
-        if self._detector is not None:
+        if self._detector is None:
+            self._deliver(Listened(processed.pcm))
+        else:
             verdict = self._detector.hear(processed.near, processed.far)
-        self._deliver(Listened(processed.pcm, verdict.suspected, verdict.interrupted))
+            self._deliver(Listened(processed.pcm, verdict.suspected, verdict.interrupted))

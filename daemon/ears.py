@@ -48,10 +48,14 @@ class EarSettings:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One period: whether it holds speech, None without a voice detector, and what happened in it."""
+    """One period: whether it holds speech, None without a voice detector, and what happened in it.
+
+    `windows`: the same for each window of the detector that ended in it.
+    """
 
     duration_ms: float
     speech: bool | None
+    windows: list[bool]
     events: list[ev.Event]
 
 
@@ -101,10 +105,14 @@ class Ears:
         """Take one period, which `keep` or `take_last` is to be called about next."""
         duration_ms = 1000 * len(mono) / SAMPLE_BYTES / self.rate_hz
         self._recent.push(mono)
-        speech, events = self._judge(mono)
+        windows = self._judge(mono)
+        speech: bool | None = None
+        events: list[ev.Event] = []
+        if self._endpointer is not None:
+            speech, events = self._speech, [_event(e) for e in self._endpointer.feed(windows)]
         if self._wake_word is not None and self._called(self._wake_word, mono):
             events.append(ev.WakeWordHeard())
-        return Heard(duration_ms, speech, events)
+        return Heard(duration_ms, speech, windows, events)
 
     def keep(self, mono: bytes) -> None:
         """No turn wanted this period; the next may."""
@@ -124,18 +132,23 @@ class Ears:
         meter.feed(recent)
         return meter.levels()
 
-    def _judge(self, mono: bytes) -> tuple[bool | None, list[ev.Event]]:
-        if self._voice is None or self._endpointer is None:
-            return None, []
+    @property
+    def window_ms(self) -> float | None:
+        """How long one verdict of the voice detector is about; None without one."""
+        return self._voice.window_ms if self._voice else None
+
+    def _judge(self, mono: bytes) -> list[bool]:
+        if self._voice is None:
+            return []
         try:
             windows = self._voice.listen(mono)
         except Exception:  # supervision point: a driver's error must not cost the turn
             log.exception("the voice detector failed; going on without one")
             self._detector = self._voice = self._endpointer = None
-            return None, []
+            return []
         if windows:
             self._speech = any(windows)
-        return self._speech, [_event(endpoint) for endpoint in self._endpointer.feed(windows)]
+        return windows
 
     def _called(self, wake_word: WakeWordDetector, mono: bytes) -> bool:
         try:

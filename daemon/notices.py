@@ -28,9 +28,14 @@ class Exchange:
 
     def summary(self) -> str:
         """One line for the person on the phone."""
+        hands_free = self.spoken and self.first_append_at is None
         steps = (
             ("press to first frame", self.opened_at, self.first_append_at),
-            ("release to commit", self.released_at, self.committed_at),
+            (
+                "last word to commit" if hands_free else "release to commit",
+                self.released_at,
+                self.committed_at,
+            ),
             ("commit to first audio", self.committed_at, self.first_audio_at),
         )
         parts = [

@@ -32,6 +32,7 @@ from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTrans
 from daemon.settings import (
     capture_settings,
     ear_settings,
+    gate_settings,
     model_settings,
     model_url,
     starting_agent,
@@ -84,6 +85,7 @@ async def _run(config: Config, paths: Sequence[Path]) -> None:
             ring_s=config.audio.playback.ring_s,
         ),
         ears=ear_settings(config.talk, config.vad),
+        gate=gate_settings(config.vad, config.session),
         gestures=GestureSettings(**config.gestures.model_dump()),
         volume=VolumeSettings(**config.volume.model_dump()),
         prompts=config.sounds.prompts,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from daemon.audio.pcm import SAMPLE_BYTES
 from daemon.exchanges import ExchangeLog
 from daemon.realtime.link import RealtimeLink
 from daemon.realtime.protocol import ProtocolState
+from daemon.sent_clock import SentClock
 from daemon.upload import TurnUpload
 
 
@@ -28,6 +30,8 @@ class TurnSender:
         self._on_progress = on_progress
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
+        self._clock = SentClock()
+        self._streaming = False
         self._item: str | None = None  # what the server made of the turn that waits for its answer
 
     def close(self) -> None:
@@ -42,12 +46,24 @@ class TurnSender:
     def open(self, preroll: bytes) -> None:
         """Begin a turn with mono PCM from before it."""
         self._item = None
+        self._streaming = False
         self._upload.open(preroll)
         self.send()
 
     def stream(self) -> None:
         """Hands-free: from now on everything fed goes up and is forgotten."""
+        self._streaming = True
         self._upload.stream()
+
+    def pause(self) -> None:
+        """Hands-free: what is fed next does not continue what was fed so far."""
+        self._upload.pause()
+        self.send()
+
+    def captured_at(self, sent_ms: float) -> float:
+        """Loop time of what the server counts as `sent_ms`; now for what it cannot be told of any more."""
+        captured_at = self._clock.capture_time(sent_ms)
+        return self._loop.time() if captured_at is None else captured_at
 
     def feed(self, period: bytes) -> None:
         self._upload.feed(period)
@@ -74,6 +90,7 @@ class TurnSender:
         self._item = None
 
     def link_ready(self) -> None:
+        self._clock.restart()
         self._upload.link_ready(self._loop.time())
 
     def link_lost(self) -> None:
@@ -93,7 +110,10 @@ class TurnSender:
             self.link.protocol.append_audio(batch)
         if step.batches:
             self.link.flush()
-            self._exchanges.appended(now)
+            frames = sum(map(len, step.batches)) // SAMPLE_BYTES
+            self._clock.note_sent(frames, now - self._upload.unsent_s)
+            if not self._streaming:
+                self._exchanges.appended(now)
         if step.commit:
             self.link.protocol.commit_audio()
             self.link.protocol.request_response(now)

@@ -23,6 +23,7 @@ from daemon.realtime.settings_types import (
 )
 from daemon.talk import BargeIn, Capture, TalkMode, TalkSettings
 from daemon.tools import BUILT_IN_TOOLS
+from daemon.upload_gate import SEMANTIC_SILENCE_MS, SERVER_SILENCE_MS, GateSettings, hang_over_for
 
 
 def talk_settings(talk: Talk) -> TalkSettings:
@@ -42,6 +43,15 @@ def capture_settings(capture: AudioCapture) -> CaptureSettings:
 def ear_settings(talk: Talk, vad: Vad) -> EarSettings:
     endpoint = EndpointSettings(end_silence_ms=vad.end_silence_ms, no_speech_ms=vad.nothing_said_ms)
     return EarSettings(round(talk.preroll_ms), endpoint)
+
+
+def gate_settings(vad: Vad, session: Session) -> GateSettings | None:
+    """What goes up hands-free; None for all of it. The server must have heard the end of a turn."""
+    if not vad.gate_upload:
+        return None
+    semantic = session.turn_detection == "semantic_vad"
+    silence_ms = SEMANTIC_SILENCE_MS["auto"] if semantic else SERVER_SILENCE_MS
+    return GateSettings(hang_over_ms=hang_over_for(silence_ms), server_silence_ms=silence_ms)
 
 
 def model_settings(session: Session, talk: Talk) -> RealtimeSessionModelSettings:

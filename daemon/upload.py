@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from daemon.audio.pcm import SAMPLE_BYTES
 from daemon.audio.uplink import Uplink
 
 BASE64_BYTES_PER_MS = 64
@@ -41,6 +42,11 @@ class TurnUpload:
         """The turn has ended, not all of it is up yet."""
         self.begun = False
         """The server's input buffer holds audio of this turn."""
+
+    @property
+    def unsent_s(self) -> float:
+        """How much audio was fed and has not been handed up."""
+        return self._uplink.unsent_bytes / SAMPLE_BYTES / self._uplink.session_rate_hz
 
     def open(self, preroll: bytes) -> None:
         """A turn begins; `preroll` as for `Uplink.open`."""

@@ -31,30 +31,12 @@ class VoiceMeter:
     def __init__(self, detector: Detector, rate_hz: int) -> None:
         self.window_ms = 1000 * detector.window_frames / detector.rate_hz
         self._detector = detector
-        self._rate_hz = rate_hz
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget what was heard: there is a gap before the next period. The detector keeps the noise."""
-        self._rate = _to_rate(self._rate_hz, self._detector.rate_hz)
-        self._windows = Rechunker(self._detector.window_frames * SAMPLE_BYTES)
-        self._speech = False
+        self._rate = _to_rate(rate_hz, detector.rate_hz)
+        self._windows = Rechunker(detector.window_frames * SAMPLE_BYTES)
 
     def listen(self, pcm: bytes) -> list[bool]:
         """Whether each window that ends in this period holds speech; there may be none."""
-        windows = self._windows.feed(self._rate.feed(pcm))
-        verdicts = [self._detector.is_speech(window) for window in windows]
-        if verdicts:
-            self._speech = any(verdicts)
-        return verdicts
-
-    def hears(self, pcm: bytes) -> bool:
-        """True if a window that ends in this period holds speech.
-
-        A period in which no window ends keeps the last verdict.
-        """
-        self.listen(pcm)
-        return self._speech
+        return [self._detector.is_speech(window) for window in self._windows.feed(self._rate.feed(pcm))]
 
 
 def _to_rate(from_hz: int, to_hz: int) -> Resampler | _Averager:
