@@ -15,6 +15,7 @@ from hw.audio.channels import spread
 from hw.errors import DeviceError, Fault
 from hw.leds.colours import BLACK, require_colours
 from hw.ports import SAMPLE_BYTES, AudioFormat, Colour, Deliver, OnEdge, Pull
+from hw.wake.trigger import Trigger
 
 MAX_FRAMES = 10_000
 
@@ -262,6 +263,34 @@ class FakeVoiceDetector:
         if self._script:
             return self._script.popleft()
         return max(abs(sample) for sample in memoryview(window).cast("h")) >= self._threshold
+
+
+class FakeWakeWordDetector:
+    """Takes any sound that reaches `threshold`, close to full scale, for its word."""
+
+    def __init__(self, *, rate_hz: int = 16000, window_ms: int = 10, threshold: int = 32_000) -> None:
+        self._rate_hz = rate_hz
+        self._window_frames = rate_hz * window_ms // 1000
+        self._trigger = Trigger((threshold - 1) / 32768, 1000 // window_ms)
+        self.resets = 0
+
+    @property
+    def rate_hz(self) -> int:
+        return self._rate_hz
+
+    @property
+    def window_frames(self) -> int:
+        return self._window_frames
+
+    def hears(self, window: bytes) -> bool:
+        if len(window) != self._window_frames * SAMPLE_BYTES:
+            raise ValueError(f"a window is {self._window_frames} frames of mono PCM, got {len(window)} bytes")
+        loudest = max(abs(sample) for sample in memoryview(window).cast("h"))
+        return self._trigger.feed(loudest / 32768)
+
+    def reset(self) -> None:
+        self._trigger.reset()
+        self.resets += 1
 
 
 class FakeVoiceProcessor:

@@ -12,15 +12,24 @@ from hw.buttons.gpio import GpioButton
 from hw.buttons.keyboard import KeyboardButton
 from hw.dsp.webrtc_apm import WebrtcVoiceProcessor
 from hw.errors import DeviceError, Fault
-from hw.fakes import FakeButton, FakeLight, FakeMicrophone, FakeSpeaker, FakeVoiceDetector, FakeVoiceProcessor
+from hw.fakes import (
+    FakeButton,
+    FakeLight,
+    FakeMicrophone,
+    FakeSpeaker,
+    FakeVoiceDetector,
+    FakeVoiceProcessor,
+    FakeWakeWordDetector,
+)
 from hw.leds.apa102 import Apa102
 from hw.leds.console import ConsoleLight
 from hw.leds.gpio_led import GpioLed
 from hw.leds.gpio_rgb import GpioRgb
 from hw.leds.ws2812 import Ws2812
-from hw.ports import Button, Light, Microphone, Speaker, VoiceDetector, VoiceProcessor
+from hw.ports import Button, Light, Microphone, Speaker, VoiceDetector, VoiceProcessor, WakeWordDetector
 from hw.vad.energy import EnergyVoiceDetector
 from hw.vad.webrtc import WebrtcVoiceDetector
+from hw.wake.microwakeword import MicroWakeWordDetector
 
 _Port = TypeVar("_Port")
 
@@ -56,6 +65,10 @@ VOICE_PROCESSORS: Mapping[str, Callable[..., VoiceProcessor]] = {
     "fake": FakeVoiceProcessor,
     "webrtc": WebrtcVoiceProcessor,
 }
+WAKE_WORDS: Mapping[str, Callable[..., WakeWordDetector]] = {
+    "fake": FakeWakeWordDetector,
+    "microwakeword": MicroWakeWordDetector,
+}
 
 
 def microphone(driver: str, **options: object) -> Microphone:
@@ -86,6 +99,11 @@ def voice_detector(driver: str, **options: object) -> VoiceDetector:
 def voice_processor(driver: str, **options: object) -> VoiceProcessor:
     """Raises `DeviceError`: NOT_FOUND for an unknown driver, UNSUPPORTED for options it does not take."""
     return _build("voice processor", VOICE_PROCESSORS, driver, options)
+
+
+def wake_word(driver: str, **options: object) -> WakeWordDetector:
+    """Raises `DeviceError`: NOT_FOUND for an unknown driver, UNSUPPORTED for options it does not take."""
+    return _build("wake word", WAKE_WORDS, driver, options)
 
 
 def _build(

@@ -19,6 +19,7 @@ def test_options_reach_the_driver() -> None:
         (load.light, load.LIGHTS),
         (load.voice_detector, load.VOICE_DETECTORS),
         (load.voice_processor, load.VOICE_PROCESSORS),
+        (load.wake_word, load.WAKE_WORDS),
     ],
 )
 def test_an_unknown_driver_is_answered_with_all_there_are(build, table) -> None:  # type: ignore[no-untyped-def]
