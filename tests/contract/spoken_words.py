@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import wave
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +35,10 @@ class Spoken:
 
     pcm: bytes
     rate_hz: int
-    begins: list[int]
+    begins: tuple[int, ...]
 
 
+@lru_cache(maxsize=2)
 def spoken_words(
     rate_hz: int,
     level_dbfs: float,
@@ -63,7 +65,7 @@ def spoken_words(
     heard = np.concatenate(pieces)
     if noise is not None:
         heard += noise_samples(noise, rate_hz, len(heard), noise_dbfs, seed)
-    return Spoken(_pcm(heard), rate_hz, begins)
+    return Spoken(_pcm(heard), rate_hz, tuple(begins))
 
 
 def noise_pcm(kind: str, rate_hz: int, seconds: float, dbfs: float = -45.0, seed: int = 1) -> bytes:
