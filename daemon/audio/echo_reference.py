@@ -27,8 +27,8 @@ CLOCK_SPAN_S = 0.4
 SETTLE_S = 0.5
 CORRECTION_S = 10.0
 CORRECTION_MAX = 500e-6
-"""A pairing error is corrected by 1/10 of it a second, at most by 500 ppm: cards drift apart by up to 200, and
-AEC3 follows such a change without loss, where a jump of 20 ms leaves half a second uncancelled.
+"""A pairing error is corrected by 1/10 of it a second, at most by 500 ppm: cards drift apart by up to 200.
+AEC3 follows that without loss, where a jump of 20 ms leaves half a second uncancelled.
 """
 
 JUMP_S = 0.005
@@ -36,11 +36,8 @@ JUMP_S = 0.005
 AEC3 at half its strength for as long as that takes, a minute; to jump, for a second.
 """
 
-BEHIND_FOR_S = 0.45
-"""After so long a reference that comes too late is one, and not a report that was wrong."""
-
-AHEAD_MAX_S = 0.1
-"""A reference that comes too early is left there, up to this: AEC3 does not mind, and it saves a jump."""
+ASTRAY_FOR_S = 0.45
+"""An error that lasts longer than `CLOCK_SPAN_S` is none of a single report."""
 
 SPEAKER_RESTART_S = 0.1
 MICROPHONE_RESTART_S = 0.5
@@ -79,8 +76,7 @@ class EchoReference:
         self._window_from = 0  # the number of the next captured frame that is asked about
         self._ahead_frames: float | None = None  # reference frame minus captured frame of a pair
         self._settling_frames = 0
-        self._early_frames = 0.0  # by how much more ahead than need be
-        self._behind_frames = 0  # for how many it has come too late
+        self._astray_frames = 0
 
     def played(self, pcm: bytes, heard_at: float) -> None:
         """The loudspeaker pulled `pcm`, mono at its rate, whose first frame will be heard at `heard_at`.
@@ -150,27 +146,18 @@ class EchoReference:
             self._settling_frames = round(SETTLE_S * self._rate_hz)
         if self._ahead_frames is None or self._settling_frames > 0:
             self._ahead_frames = wanted
-            self._early_frames = 0.0
             self._settling_frames -= frames
             return
-        error = wanted + self._early_frames - self._ahead_frames
+        error = wanted - self._ahead_frames
         if abs(error) <= JUMP_S * self._rate_hz:
-            self._behind_frames = 0
+            self._astray_frames = 0
             share = error / (CORRECTION_S * self._rate_hz)
             self._ahead_frames += max(-CORRECTION_MAX, min(CORRECTION_MAX, share)) * frames
             return
-        self._behind_frames = self._behind_frames + frames if error > 0 else 0
-        if error < 0 or self._behind_frames > BEHIND_FOR_S * self._rate_hz:
-            self._give_way(wanted)
-
-    def _give_way(self, wanted: float) -> None:
-        """A device lost or inserted sound: be early from now on, or jump where that will not do."""
-        assert self._ahead_frames is not None
-        self._early_frames = self._ahead_frames - wanted
-        if not 0 <= self._early_frames <= AHEAD_MAX_S * self._rate_hz:
+        self._astray_frames += frames
+        if self._astray_frames > ASTRAY_FOR_S * self._rate_hz:
+            self._astray_frames = 0
             self._ahead_frames = wanted
-            self._early_frames = 0.0
-        self._behind_frames = 0
 
     def _interpolated(self, first: int, frames: int, phase: int) -> bytes:
         """`frames` from `first` and `phase` / `_PHASES` of a frame."""

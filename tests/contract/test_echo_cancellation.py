@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from room import Room, level_db, speech
-from two_cards import Clock, Machine, Pull, TwoCards
+from two_cards import Clock, Delivery, Machine, Pull, TwoCards
 
 from daemon.audio.dsp_chain import DspChain
 from daemon.audio.erle import EchoMeasure
@@ -70,6 +70,39 @@ def test_cards_that_drift_apart_cost_nothing(ppm: float) -> None:
     heard = hear(cards, Room(16000, delay_ms=40, gain=1.0), speech(48000, 16.0), noise_suppression="off")
     print(f"{heard.erle_db(3, 15):.1f} dB")
     assert heard.erle_db(3, 15) > 20
+
+
+@pytest.mark.parametrize(("dry_ms", "lost_ms"), [(20, 0), (60, 0), (0, 20), (0, 60), (60, 20)])
+def test_a_loudspeaker_that_runs_dry_and_captured_sound_that_is_lost_cost_a_second(
+    dry_ms: int, lost_ms: int
+) -> None:
+    """Both without a word from the driver, 6 s after the beginning."""
+    rate_hz, cards = 16000, TwoCards(Clock(16000, 30.0), Clock(16000), BUSY)
+    at_frame, dry, lost = 6 * rate_hz, dry_ms * rate_hz // 1000, lost_ms * rate_hz // 1000
+    played = speech(rate_hz, 15.0)
+    captured = Room(rate_hz).hear(
+        cards.heard(played[: 2 * at_frame] + bytes(2 * dry) + played[2 * at_frame :])
+    )
+    chain = DspChain(load.voice_processor("webrtc", rate_hz=rate_hz, noise_suppression="off"), rate_hz)
+    shift = {Pull: dry, Delivery: lost}
+    reports = [
+        (event, event.first_frame >= at_frame and shift[type(event)] / rate_hz)
+        for event in cards.events(14.5)
+    ]
+    windows, processed = bytearray(), bytearray()
+    for event, late_s in sorted(reports, key=lambda report: report[0].at + report[1]):
+        start = 2 * event.first_frame
+        if isinstance(event, Pull):
+            chain.played(played[start : start + 640], event.heard_at + late_s)
+        else:
+            start += 2 * round(late_s * rate_hz)
+            out = chain.captured(captured[start : start + 640], event.at + late_s)
+            windows += out.near
+            processed += out.pcm
+    heard = Heard(rate_hz, bytes(windows), bytes(processed), chain.measure)
+    by_second_db = [heard.erle_db(second, second + 1) for second in range(4, 14)]
+    print(" ".join(f"{db:.0f}" for db in by_second_db))
+    assert all(db > 20 for db in by_second_db[:2] + by_second_db[4:])
 
 
 @pytest.mark.parametrize("noise_suppression", ["off", "moderate"])
