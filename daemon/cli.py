@@ -64,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     check = config_commands.add_parser("check", help="tell every mistake with file and line")
     check.add_argument("--config", action="append", type=Path, metavar="DIR_OR_FILE")
 
-    devices = commands.add_parser("devices", help="what sound devices and GPIO chips there are")
+    devices = commands.add_parser("devices", help="what sound devices, GPIO chips and SPI buses there are")
     devices.add_argument("--json", action="store_true", help="for programs")
 
     status = _control_command(commands, "status", "what the running daemon is doing")
@@ -210,34 +210,11 @@ def _config(arguments: argparse.Namespace) -> int:
 
 
 def _devices(arguments: argparse.Namespace) -> int:
-    from dataclasses import asdict
+    from daemon.devices_report import as_json, as_text, look
 
-    from hw.audio.portaudio import list_devices
-    from hw.errors import DeviceError
-
-    try:
-        sound = [asdict(device) for device in list_devices()]
-    except DeviceError as error:
-        return _fail(f"devices: {error}")
-    nodes = {name: sorted(str(p) for p in Path("/dev").glob(f"{name}*")) for name in ("gpiochip", "spidev")}
-    if arguments.json:
-        print(json.dumps({"sound": sound, **nodes}, indent=2))
-        return OK
-    print("\n".join(map(_device_line, sound)) or "sound: none")
-    for name, found in nodes.items():
-        print(f"{name}: {' '.join(found) or 'none'}")
+    report = as_json(look())
+    print(json.dumps(report, indent=2) if arguments.json else as_text(report))
     return OK
-
-
-def _device_line(device: dict[str, Any]) -> str:
-    ways = [
-        f"{device[key]} {what}"
-        for key, what in (("max_input_channels", "in"), ("max_output_channels", "out"))
-        if device[key]
-    ]
-    return (
-        f"{device['name']:<40} {' + '.join(ways):<14} {device['default_rate_hz']} Hz ({device['host_api']})"
-    )
 
 
 def _status(arguments: argparse.Namespace) -> int:

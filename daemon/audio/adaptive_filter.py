@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Samples = npt.NDArray[np.float32]
-Spectrum = npt.NDArray[np.float32]
+Spectrum = npt.NDArray[np.floating[Any]]
 
 _DRIFT = 0.9998**2  # what a block leaves of a path's likeness to itself: rooms change, clocks drift
 _NOISE_MEMORY = 0.8  # of a block; below it near speech upsets the filter, above it learning begins late
