@@ -21,6 +21,7 @@ PLAYED_BOUND = 100
 
 _OVERLOAD_PAUSE_S = 2.0  # without a drop for so long, it was a stall
 _CPU_SPAN_S = 5.0
+_HANGS = "the voice processor hangs"
 
 
 class DspWorker:
@@ -72,7 +73,7 @@ class DspWorker:
     @property
     def bypassed(self) -> str:
         """Why captured sound is delivered as it is; empty while it is processed."""
-        return "the voice processor hangs" if self._stuck else self._chain.bypassed
+        return _HANGS if self._stuck else self._chain.bypassed
 
     def start(self) -> None:
         """To be called before the microphone is started. Raises `RuntimeError` if already started."""
@@ -86,7 +87,8 @@ class DspWorker:
     def stop(self) -> None:
         """No `deliver` begins after this returns: what is on its way is dropped. Harmless when not started.
 
-        To be called when the microphone has been stopped. Waits for the period at work.
+        To be called when the microphone has been stopped. Waits for the period at work; a processor that
+        hangs in it is never called again.
         """
         with self._awake:
             thread, self._thread = self._thread, None
@@ -95,6 +97,8 @@ class DspWorker:
             self._awake.notify_all()
         if thread is not None:
             thread.join(self._stuck_after_s)
+            if thread.is_alive():  # a library that is at work in one thread must not be called from the next
+                self._chain.bypass(_HANGS)
 
     def played(self, pcm: bytes, heard_at: float) -> None:
         """Loudspeaker's thread: it pulled `pcm`, mono, whose first frame will be heard at `heard_at`.

@@ -227,3 +227,4 @@ def test_a_thread_that_hung_when_it_was_stopped_has_nothing_to_say_later(bench: 
     assert bench.receiver.pcm == b""
     bench.capture(1)
     assert bench.receiver.wait_for(1)
+    assert bench.worker.bypassed == "the voice processor hangs"
