@@ -23,6 +23,8 @@ from hw.gpio_chips import GpioChip, gpio_chips
 
 DEV = Path("/dev")
 
+_ANY_RATE = "any rate"
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -51,6 +53,8 @@ def look(dev: Path = DEV, proc_asound: Path = PROC_ASOUND) -> Found:
         sound, defaults = _sound()
     except DeviceError as error:
         sound_error = str(error)
+    except OSError as error:  # PortAudio does not start: mostly a configuration that alsa-lib cannot read
+        sound_error = f"No sound: {error}. Look through /etc/asound.conf and ~/.asoundrc."
     spi = sorted(map(str, dev.glob("spidev*")))
     files = [*map(str, dev.glob("snd/pcm*")), *map(str, dev.glob("gpiochip*")), *spi]
     return Found(
@@ -221,7 +225,7 @@ def as_text(report: dict[str, Any]) -> str:
     """What `as_json` made, as lines."""
     cards = [line for entry in report["sound"] if entry["card_id"] for line in _card_lines(entry)]
     cards += [line for entry in report["cards_not_listed"] for line in _unlisted_lines(entry)]
-    software = [_software_line(entry) for entry in report["sound"] if not entry["card_id"]]
+    software = [line for entry in report["sound"] if not entry["card_id"] for line in _software_lines(entry)]
     return "\n".join(
         [
             *_section("Sound cards", cards),
@@ -253,13 +257,16 @@ def _name_lines(entry: dict[str, Any]) -> Iterator[str]:
     yield f"  device = {_quoted(entry['device'])}{usb}"
 
 
-def _software_line(entry: dict[str, Any]) -> str:
-    ways = [
-        f"{way} (default)" if entry[way]["default"] else way
-        for way in ("microphone", "loudspeaker")
-        if entry[way]
-    ]
-    return f"device = {_quoted(entry['device']):<32} {', '.join(ways)}"
+def _software_lines(entry: dict[str, Any]) -> Iterator[str]:
+    """One line for what converts every rate, as most of them do."""
+    ways = {name: entry[name] for name in ("microphone", "loudspeaker") if entry[name]}
+    device = f"device = {_quoted(entry['device'])}"
+    if all(_native(way).endswith(_ANY_RATE) for way in ways.values()):
+        said = [f"{name} (the default)" if way["default"] else name for name, way in ways.items()]
+        yield f"{device:<32} {', '.join(said)}"
+    else:
+        yield device
+        yield from (f"  {line}" for line in _way_lines(entry))
 
 
 def _way_lines(entry: dict[str, Any]) -> Iterator[str]:
@@ -282,7 +289,7 @@ def _native(way: dict[str, Any]) -> str:
 
 
 def _rates(rates_hz: tuple[int, ...]) -> str:
-    return "any rate" if set(USUAL_RATES_HZ) <= set(rates_hz) else f"{_or(rates_hz)} Hz"
+    return _ANY_RATE if set(USUAL_RATES_HZ) <= set(rates_hz) else f"{_or(rates_hz)} Hz"
 
 
 def _or(numbers: Sequence[int]) -> str:

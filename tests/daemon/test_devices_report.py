@@ -1,4 +1,4 @@
-"""`harkd devices` on a machine full of things, on one with nothing, and while somebody holds what there is."""
+"""`harkd devices`: on a full board, on a bare machine, and while somebody holds what there is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -62,7 +63,7 @@ Sound cards
     microphone   6 ch at 16000 Hz
     loudspeaker  1 or 2 ch at 48000 or 16000 Hz; the default
 Sound by way of software
-  device = "pulse"                          microphone (default), loudspeaker
+  device = "pulse"                 microphone (the default), loudspeaker
 GPIO
   /dev/gpiochip0  pinctrl-bcm2711, 58 lines: the pins of the header
     in use: GPIO17 by lg
@@ -146,6 +147,14 @@ def test_a_quoted_name_can_be_pasted_into_toml() -> None:
 
 def _written(*devices: AudioDevice) -> list[str]:
     return [entry["device"] for entry in as_json(Found(sound=devices))["sound"]]
+
+
+def test_a_device_of_software_that_does_not_convert_says_what_it_takes() -> None:
+    text = as_text(as_json(Found(sound=(replace(SERVER, playback=(Offer(2, (48000,)),)),))))
+    assert (
+        '  device = "pulse"\n    microphone   1 or 2 ch at any rate\n    loudspeaker  2 ch at 48000 Hz\n'
+        in text
+    )
 
 
 # ---- what is in use ------------------------------------------------------------------
@@ -255,3 +264,17 @@ def test_without_pyaudio_the_rest_is_told(
     out = capsys.readouterr().out
     assert "pip install 'harkd[audio]'" in out
     assert "No sound card" not in out
+
+
+def test_a_sound_system_that_does_not_start_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = ModuleType("pyaudio")
+
+    def refuse() -> None:
+        raise OSError(-9999, "Unanticipated host error")
+
+    broken.PyAudio = refuse  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pyaudio", broken)
+    assert main(["devices"]) == 0
+    assert "Unanticipated host error. Look through /etc/asound.conf" in capsys.readouterr().out
