@@ -1,4 +1,4 @@
-"""A box called by its name and asked for the time, by a synthetic voice (flite, CMU slt), at 16 kHz."""
+"""A box called by its name and asked for the time, by a synthetic voice (flite, CMU awb), at 16 kHz."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import wave
 from pathlib import Path
 
 RATE_HZ = 16000
-WORD_MS = (0, 810)  # "okay nabu"; then a pause
-QUESTION_MS = (1110, 1850)  # "what time is it?"
+WORD_MS = (0, 930)  # "okay nabu"; then a pause
+QUESTION_MS = (1230, 2150)  # "what time is it?"
 
 
 def word() -> bytes:
