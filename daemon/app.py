@@ -374,6 +374,10 @@ class App:
             return {"ok": False, "error": "harkd is still starting"}
         return await requests.answer(self, request)
 
+    def healthy(self) -> bool:
+        """False when only a new process helps."""
+        return self.sound.keeper.healthy()
+
     def recording_programs(self) -> list[str] | None:
         """Who has a capture device open, by the kernel's word; None where it does not say."""
         found = open_substreams(Direction.CAPTURE)

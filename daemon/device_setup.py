@@ -42,12 +42,13 @@ def open_detector(vad: hardware.Vad) -> VoiceDetector | None:
         return None
     if vad.driver == "webrtc":
         try:
-            return load.voice_detector("webrtc", aggressiveness=vad.aggressiveness)
+            options = {"aggressiveness": vad.aggressiveness, "threshold_dbfs": vad.threshold_dbfs}
+            return load.voice_detector("webrtc", **options)
         except DeviceError as error:
             if error.fault is not Fault.LIBRARY_MISSING:
                 raise
             log.warning("%s; using the energy detector, which takes any loud noise for speech", error)
-    return load.voice_detector("energy")
+    return load.voice_detector("energy", threshold_dbfs=vad.threshold_dbfs)
 
 
 def bindings(button: hardware.Button) -> Bindings:

@@ -43,10 +43,19 @@ SILENT_REOPEN_S = 5.0
 SILENT_AGAIN_S = 60.0
 """At most this often: others are muted by a switch, or gate what is no speech."""
 
-RETRY_S = (0.0, 0.25, 0.5, 1.0)
+RETRY_S = (0.0, 0.25, 0.5, 0.7)
 """Before the first, second ... attempt to reopen; the last one for ever: back within 3 s of its return."""
 
-RESCAN_S = 0.9
+RETRY_UNPROMPTED_S = 2.0
+"""Instead of the last one, where the kernel tells of every plug and has told of none in the last `KEEN_S`.
+
+With no device open an attempt lists them all: 0.02 s of work here, more on a small board.
+"""
+
+CARDS_S = 0.5
+"""How often to look whether the kernel tells of one, while a device is wanted that is not open."""
+
+RESCAN_S = 0.6
 """How old the driver's list of devices may be before the other device is reopened just to renew it."""
 
 RESCAN_IN_USE_S = 1.5
@@ -54,7 +63,7 @@ RESCAN_IN_USE_S = 1.5
 
 RESCAN_UNPROMPTED_S = 10.0
 RESCAN_UNPROMPTED_IN_USE_S = 30.0
-"""As the two above, where the kernel tells of every plug and has told of none in the last `KEEN_S`."""
+"""The same where the kernel tells of every plug and has told of none in the last `KEEN_S`."""
 
 KEEN_S = 5.0
 """After a plug: until the device has its name, its owner and its mode, and can be listed."""
@@ -218,6 +227,7 @@ class DeviceHealth:
         self._listed_at = float("-inf")
         self._cards: int | None = None
         self._cards_changed_at = float("-inf")
+        self._cards_seen_at = float("-inf")
         self._list_outdated = False
         self._commands: list[Command] = []
 
@@ -262,6 +272,7 @@ class DeviceHealth:
 
         Matters while `seeking`: say it before `step` then.
         """
+        self._cards_seen_at = now
         if fingerprint == self._cards:
             return
         self._cards = fingerprint
@@ -290,7 +301,10 @@ class DeviceHealth:
         about.renewing = False
         about.missed = failure is OpenFailure.AWAY
         about.retries = min(about.retries + 1, len(RETRY_S) - 1)
-        about.retry_at = now + RETRY_S[about.retries]
+        last = about.retries == len(RETRY_S) - 1
+        about.retry_at = now + (
+            RETRY_UNPROMPTED_S if last and not self._keen(now) else RETRY_S[about.retries]
+        )
         self._ended()
         self._move(about, Signal.GONE if failure is OpenFailure.AWAY else Signal.TAKEN, reason, now)
         about.reason = reason  # also when it is in the same state for another reason now
@@ -324,8 +338,10 @@ class DeviceHealth:
             if not self._call_hangs:
                 due.append(self._call_since + CALL_S)
         elif self.seeking:
-            retries = [about.retry_at for about in self._ports.values() if about.wanted and not about.held]
-            due.append(max(min(retries), self._looked_at + SOON_S))
+            tries = [about.retry_at for about in self._ports.values() if about.wanted and not about.held]
+            if self._cards is not None:
+                tries.append(self._cards_seen_at + CARDS_S)
+            due.append(max(min(tries), self._looked_at + SOON_S))
         return min(due, default=None)
 
     def healthy(self, now: float) -> bool:
@@ -446,9 +462,13 @@ class DeviceHealth:
         return Close(other.port) if self._may_close(other, now) else None
 
     def _rescan_s(self, now: float, in_use: bool) -> float:
-        if self._cards is None or now < self._cards_changed_at + KEEN_S:
+        if self._keen(now):
             return RESCAN_IN_USE_S if in_use else RESCAN_S
         return RESCAN_UNPROMPTED_IN_USE_S if in_use else RESCAN_UNPROMPTED_S
+
+    def _keen(self, now: float) -> bool:
+        """A device may come back at any moment, and nothing else will tell."""
+        return self._cards is None or now < self._cards_changed_at + KEEN_S
 
     def _begin(self, call: Open | Close | None, now: float) -> None:
         if call is None:

@@ -18,6 +18,17 @@ class Notifier:
         """Started: what `Type=notify` waits for."""
         self._send("READY=1")
 
+    @property
+    def watchdog_s(self) -> float | None:
+        """How long systemd waits for the next `alive` before it restarts the daemon; None: it does not."""
+        own = os.environ.get("WATCHDOG_PID") in (None, "", str(os.getpid()))
+        text = os.environ.get("WATCHDOG_USEC", "")
+        return int(text) / 1e6 if own and text.isdigit() and int(text) > 0 else None
+
+    def alive(self) -> None:
+        """The daemon does its work: it hears, it speaks, its loop runs."""
+        self._send("WATCHDOG=1")
+
     def stopping(self) -> None:
         """Shutting down on purpose; systemd starts its stop time-out."""
         self._send("STOPPING=1")

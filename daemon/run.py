@@ -60,19 +60,57 @@ def run_daemon(paths: Sequence[Path], *, verbose: bool) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s" if sys.stderr.isatty() else _JOURNAL,
     )
     logging.getLogger("websockets").setLevel(logging.INFO)  # at DEBUG it prints every frame, speech and all
-    asyncio.run(_run(load_config(paths), paths))
+    hangs = asyncio.run(_run(load_config(paths), paths))
+    if hangs:  # a driver that never returns would keep the interpreter from ending, too
+        logging.shutdown()
+        os._exit(0)
 
 
 _JOURNAL = "%(levelname)s %(name)s: %(message)s"  # the journal has its own clock
 
 
-async def _run(config: Config, paths: Sequence[Path]) -> None:
+async def _run(config: Config, paths: Sequence[Path]) -> bool:
+    """True if a device hangs that could not be closed."""
     notifier = Notifier()
     servers: list[StdioMcpServer] = []
+    settings = app_settings(config, _starting_agent(config, paths, servers))
+    app = App(settings, open_devices(config), transport_factory(config), [_Status(notifier).on_notice])
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    watchdog = asyncio.create_task(_feed_watchdog(notifier, app.healthy), name="watchdog")
+    try:
+        await app.run(stopping, notifier.ready)
+    finally:
+        notifier.stopping()
+        watchdog.cancel()
+        for server in servers:
+            await server.stop()
+    return app.sound.hangs
+
+
+async def _feed_watchdog(notifier: Notifier, healthy: Callable[[], bool]) -> None:
+    """Only while all is well: what only a new process can mend is left to systemd."""
+    limit_s = notifier.watchdog_s
+    if limit_s is None:
+        return
+    was_healthy = True
+    while True:
+        if healthy():
+            notifier.alive()
+        elif was_healthy:
+            log.error("a sound device hangs: the watchdog is not fed, systemd will start this daemon anew")
+        was_healthy = healthy()
+        await asyncio.sleep(limit_s / 3)
+
+
+def app_settings(config: Config, agent: RealtimeAgent[Any]) -> AppSettings:
+    """Everything about the box that is in the configuration and is not a device."""
     state_directory = Path(os.environ.get("STATE_DIRECTORY", STATE_DIRECTORY))
-    settings = AppSettings(
+    return AppSettings(
         talk=talk_settings(config.talk),
-        agent=_starting_agent(config, paths, servers),
+        agent=agent,
         model_settings=model_settings(config.session, config.talk),
         url=config.session.url,
         control_path=Path(config.control.socket),
@@ -92,17 +130,6 @@ async def _run(config: Config, paths: Sequence[Path]) -> None:
         earcons=config.sounds.earcons,
         brightness_percent=config.light.brightness_percent,
     )
-    app = App(settings, open_devices(config), transport_factory(config), [_Status(notifier).on_notice])
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    try:
-        await app.run(stopping, notifier.ready)
-    finally:
-        notifier.stopping()
-        for server in servers:
-            await server.stop()
 
 
 def check(paths: Sequence[Path]) -> None:

@@ -134,6 +134,8 @@ class SoundDevices:
         self._linger: asyncio.TimerHandle | None = None
         self._echo_timer: asyncio.TimerHandle | None = None
         self._interrupted = False
+        self.hangs = False
+        """A device could not be closed: the process must not wait for it."""
 
     def use_duplex(self, duplex: Duplex) -> None:
         """Before the start: what is captured passes through there, beside what is played."""
@@ -152,10 +154,14 @@ class SoundDevices:
         for timer in (self._linger, self._echo_timer):
             if timer is not None:
                 timer.cancel()
-        if not await self.keeper.stop():
-            self.conductor.note_error("a sound device hangs; the process will not wait for it")
+        self.hangs = not await self.keeper.stop()
         if self.duplex is not None:
             self.duplex.stop()
+
+    @property
+    def clipped_samples(self) -> int:
+        """Captured samples that the configured gain made too large, since the device was found."""
+        return self._capture.clipped_samples
 
     def want(self) -> None:
         """Have open what the box needs now; asked after every step, so it costs next to nothing."""
@@ -245,6 +251,8 @@ class SoundDevices:
                 self.conductor.note_error(f"microphone: {change.reason}")
                 self.voice.went_wrong(Prompt.NO_MICROPHONE)
             self.conductor.step(ev.MicrophoneLost(change.reason))
+        elif change.state is PortState.OPENING:
+            self._capture.reset()
         elif change.state is PortState.SILENT:
             self.voice.went_wrong(Prompt.MICROPHONE_SILENT)
         elif box.microphone_lost is not None and change.state is PortState.WORKING:

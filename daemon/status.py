@@ -106,6 +106,7 @@ def _microphone(box: Box) -> dict[str, Any]:
         "rate_hz": device.format.rate_hz,
         "channels": device.format.channels,
         "levels": {name: round(value, 1) for name, value in asdict(box.conductor.ears.levels()).items()},
+        "clipped_samples": box.sound.clipped_samples,
         "overflows": device.overflows,
         "dropped_periods": box.sound.mic_tap.dropped,
     }

@@ -42,14 +42,3 @@ class PreRoll:
         self._periods.clear()
         self._kept_bytes = 0
 
-
-def captured_since(since: float, pcm: bytes, ended_at: float, rate_hz: int) -> bytes:
-    """The end of a mono period: what of it was captured at `since` or later, in whole samples.
-
-    `ended_at` is when its last sample was captured: when it was delivered, less what the device says that it
-    holds back. The period that is on its way while a button is pressed is partly from before the press; with
-    a pre-roll of 0 that part must not go up.
-    """
-    frames = len(pcm) // SAMPLE_BYTES
-    wanted = min(frames, max(0, int((ended_at - since) * rate_hz)))
-    return pcm[(frames - wanted) * SAMPLE_BYTES :]

@@ -166,6 +166,9 @@ class Vad(Section):
         default="webrtc", description="What tells speech from noise; without one every turn counts as speech."
     )
     aggressiveness: int = Field(default=2, ge=0, le=3, description="How readily webrtc calls a sound noise.")
+    threshold_dbfs: float = Field(
+        default=-55.0, ge=-90, le=-10, description="Nothing below this level is taken for speech."
+    )
     end_silence_ms: float = Field(
         default=700.0, ge=200, le=5_000, description="A tapped turn ends after so much silence."
     )

@@ -29,7 +29,10 @@ class Talk(Section):
         default="always", description="When the microphone is open: on_demand, only while it has been asked."
     )
     preroll_ms: float = Field(
-        default=300.0, ge=0, le=2_000, description="How much from before the press belongs to the turn."
+        default=300.0,
+        ge=0,
+        le=2_000,
+        description="How much from before the press belongs to the turn; 0 keeps nothing from before it.",
     )
     min_turn_ms: float = Field(
         default=100.0,

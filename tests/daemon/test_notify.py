@@ -74,3 +74,28 @@ def test_text_no_c_string_can_hold_is_logged_not_raised(
 ) -> None:
     Notifier().status("half \0 word")
     assert "systemd was not told" in caplog.text
+
+
+def test_alive_reaches_the_socket(systemd: socket.socket) -> None:
+    Notifier().alive()
+    assert systemd.recv(100) == b"WATCHDOG=1"
+
+
+@pytest.mark.parametrize(
+    ("usec", "pid", "limit_s"),
+    [
+        ("30000000", None, 30.0),
+        ("", None, None),
+        ("0", None, None),
+        ("soon", None, None),
+        ("1000", "1", None),
+    ],
+)
+def test_watchdog_is_fed_only_where_systemd_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch, usec: str, pid: str | None, limit_s: float | None
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", usec)
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    if pid:
+        monkeypatch.setenv("WATCHDOG_PID", pid)
+    assert Notifier().watchdog_s == limit_s

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from daemon.audio.preroll import PreRoll, captured_since
+from daemon.audio.preroll import PreRoll
 
 
 def test_take_gives_the_last_ms_in_order_and_empties():
@@ -72,17 +72,3 @@ def test_preroll_keeps_no_period_that_it_does_not_need(pushes):
     for pcm in pushes:
         preroll.push(pcm)
         assert sum(map(len, list(preroll._periods)[1:])) < preroll.max_bytes
-
-
-@pytest.mark.parametrize(
-    ("since", "kept"),
-    [
-        (1.000, b"aabbccdd"),  # pressed before the period began
-        (1.002, b"ccdd"),
-        (1.0021, b"dd"),  # never a part of a sample, and never one from before
-        (1.004, b""),
-        (9.0, b""),  # a period that was waiting when the press came
-    ],
-)
-def test_of_a_period_only_what_was_captured_since_the_press_is_left(since, kept):
-    assert captured_since(since, b"aabbccdd", ended_at=1.004, rate_hz=1000) == kept

@@ -78,7 +78,7 @@ def test_layers_make_one_configuration() -> None:
         (
             "[vad]\nzzz = 1",
             "a.toml:2: vad.zzz: there is no such key; "
-            "allowed: driver, aggressiveness, end_silence_ms, nothing_said_ms, gate_upload",
+            "allowed: driver, aggressiveness, threshold_dbfs, end_silence_ms, nothing_said_ms, gate_upload",
         ),
         ('"a b" = 1', "a.toml:1: \"a b\": there is no such section; allowed: "
                       "audio, vad, buttons, gestures, light, sounds, volume, talk, wake_word, session, "
