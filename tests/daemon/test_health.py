@@ -6,12 +6,14 @@ import pytest
 
 from daemon.health import (
     CALL_S,
+    CARDS_S,
     FIRST_PERIOD_S,
     KEEN_S,
     LOOK_S,
     RESCAN_IN_USE_S,
     RESCAN_S,
     RESCAN_UNPROMPTED_S,
+    RETRY_UNPROMPTED_S,
     SILENT_AFTER_S,
     SILENT_AGAIN_S,
     SILENT_REOPEN_S,
@@ -156,7 +158,7 @@ def test_an_unplugged_microphone_is_closed_and_opened_until_it_is_back() -> None
         attempts.append(round(due - bench.now, 3))
         bench.now = due
         assert bench.calls() == [Open(MIC)]
-    assert attempts == [0.25, 0.5, 1.0, 1.0, 1.0]
+    assert attempts == [0.25, 0.5, 0.7, 0.7, 0.7]
     bench.opened(MIC)
     assert bench.state() is S.LOST  # until it is heard
     bench.sees(MIC, after=0.1)
@@ -415,6 +417,27 @@ def test_where_the_kernel_tells_of_plugs_the_other_device_is_left_in_peace() -> 
     assert _attempt(bench, RESCAN_S) == [Open(MIC)]
     bench.failed(MIC)
     assert _attempt(bench, RESCAN_UNPROMPTED_S) == [Close(SPEAKER)]
+
+
+def test_where_the_kernel_tells_of_plugs_attempts_are_fewer_until_it_does() -> None:
+    bench = Bench()
+    bench.health.cards(1, 0.0)
+    bench.now = 10 * KEEN_S
+    bench.want(MIC)
+    waits = []
+    for _ in range(4):
+        bench.failed(MIC)
+        waits.append(round(bench.health[MIC].retry_at - bench.now, 3))
+        bench.now = bench.health[MIC].retry_at
+        assert bench.calls() == [Open(MIC)]
+    assert waits == [0.25, 0.5, RETRY_UNPROMPTED_S, RETRY_UNPROMPTED_S]
+    bench.health.cards(1, bench.now)
+    bench.failed(MIC)
+    assert bench.health.next_deadline() == bench.now + CARDS_S  # to look whether it does
+    bench.health.cards(2, bench.now)
+    assert bench.calls() == [Open(MIC)]
+    bench.failed(MIC)
+    assert bench.health[MIC].retry_at - bench.now == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(("in_use", "wait_s"), [(False, 0.0), (True, RESCAN_IN_USE_S)])
