@@ -13,7 +13,7 @@ from daemon.config import hardware
 from daemon.config.schema import Config
 from hw import load
 from hw.errors import DeviceError, Fault
-from hw.ports import Button, Light, Microphone, Speaker, VoiceDetector, VoiceProcessor
+from hw.ports import Button, Light, Microphone, Speaker, VoiceDetector, VoiceProcessor, WakeWordDetector
 
 log = logging.getLogger("harkd")
 
@@ -31,6 +31,7 @@ def open_devices(config: Config) -> Devices:
         buttons={name: (_contact(button), bindings(button)) for name, button in pushed.items()},
         switches={name: _contact(button) for name, button in switches.items()},
         detector=open_detector(config.vad),
+        wake_word=_wake_word(config.wake_word),
         light=_light(config.light),
         make_processor=_processor(config.audio.processing),
     )
@@ -49,6 +50,19 @@ def open_detector(vad: hardware.Vad) -> VoiceDetector | None:
                 raise
             log.warning("%s; using the energy detector, which takes any loud noise for speech", error)
     return load.voice_detector("energy", threshold_dbfs=vad.threshold_dbfs)
+
+
+def _wake_word(wanted: hardware.WakeWord) -> WakeWordDetector | None:
+    """What listens for the configured word; nothing, with a warning, where its library is not installed."""
+    if wanted.engine == "none":
+        return None
+    try:
+        return load.wake_word(wanted.engine, word=wanted.word)
+    except DeviceError as error:
+        if error.fault is not Fault.LIBRARY_MISSING:
+            raise
+        log.warning("%s; until then only a button starts a turn", error)
+        return None
 
 
 def bindings(button: hardware.Button) -> Bindings:
