@@ -249,6 +249,6 @@ def test_while_the_microphone_is_away_the_loudspeaker_is_disturbed_but_seldom(
         renewed = box.keeper.status(SPEAKER)["reopened"]
         print(f"\nreopened {renewed} times in 5 s, longest pause {max(pauses) * 1000:.0f} ms")
         assert 1 <= renewed <= 3
-        assert max(pauses) <= 0.5
+        assert statistics.median(pauses) <= 0.04  # the longest may be a busy machine's
 
     run(virtual_card, story, in_use=True)
