@@ -16,6 +16,7 @@ from daemon import events as ev
 from daemon import requests
 from daemon.agent_host import AgentHost
 from daemon.alarms import Alarms
+from daemon.audio.earcons import Earcon
 from daemon.audio.gain import Gain
 from daemon.bindings import Act, Bindings, Talk, TalkAbandoned, TalkPressed, TalkReleased, tool_of
 from daemon.box_controls import BoxControls
@@ -31,7 +32,7 @@ from daemon.gestures import GestureSettings
 from daemon.hand_controls import HandControls
 from daemon.health import FAILED, DeviceHealth, OpenFailure, Port, PortState
 from daemon.lamp import Lamp
-from daemon.notices import Notice
+from daemon.notices import LinkChanged, Notice
 from daemon.own_voice import OwnVoice
 from daemon.prompts import Language, Prompt
 from daemon.realtime.agent import RealtimeAgent
@@ -151,7 +152,7 @@ class App:
             Sound(mic.rate_hz, mic.period_s, speaker.rate_hz, settings.append_ms, settings.sound.ring_s),
             self.sound.speaker_tap,
             Ears(settings.ears, devices.detector, devices.wake_word, mic.rate_hz),
-            onlookers,
+            [*onlookers, self._on_notice],
             loop,
             settings.gate,
         )
@@ -252,6 +253,7 @@ class App:
                 # A small board takes a while over the first one, and a press must be answered at once.
                 first = threading.Thread(target=self._bank.prompt, args=(Prompt.NO_CONNECTION,), daemon=True)
                 first.start()
+            self.voice.sound(Earcon.STARTUP)
             self._settled()
             on_ready()
             stack.push_async_callback(self.agents.stop)  # before the devices; once is enough
@@ -284,7 +286,12 @@ class App:
         return SoundBank(self._settings.prompts, self._settings.earcons, speaker_rate_hz)
 
     def _use_speaker_rate(self, rate_hz: int) -> None:
+        self.gain.retune(rate_hz)
         self._bank = self._sound_bank(rate_hz)
+
+    def _on_notice(self, notice: Notice) -> None:
+        if isinstance(notice, LinkChanged):
+            self.voice.link_changed(notice.status)
 
     # ---- buttons and light -----------------------------------------------------------
 

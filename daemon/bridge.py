@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from daemon.audio.gain import Gain
 from daemon.audio.pcm import SAMPLE_BYTES
-from daemon.audio.playback import AudioTag, Drained, HeardPart, PlaybackRing
+from daemon.audio.playback import OWN, AudioTag, Drained, HeardPart, PlaybackRing
 
 Period = TypeVar("Period")
 
@@ -100,7 +100,7 @@ class SpeakerTap:
             ahead_s = max(0, ring.pulled_frames - audible_frame) / ring.rate_hz
             if self._lead_in_frames > 0:
                 return self._silence(n_frames)
-            if ring.queued_frames and self.first_audio_at is None:
+            if self.first_audio_at is None and (tag := ring.next_tag) and tag.response_id != OWN:
                 self.first_audio_at = self._loop.time()
             frames = ring.pull(n_frames)
             drained = any(isinstance(e, Drained) for e in ring.poll(audible_frame))

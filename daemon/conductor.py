@@ -23,7 +23,7 @@ from daemon.ears import Ears
 from daemon.exchanges import ExchangeLog
 from daemon.playing import Playing
 from daemon.realtime import model_events as rt
-from daemon.realtime.link import RealtimeLink
+from daemon.realtime.link import RealtimeLink, SessionRenewed
 from daemon.realtime.transports.port import Refusal, TransportRefused
 from daemon.realtime.truncation import HeardPosition
 from daemon.sending import TurnSender
@@ -51,7 +51,7 @@ class Conductor:
 
     alarms: Alarms
     on_decision: Callable[[ev.Approve | ev.Reject], None]
-    on_own_sound: Callable[[ev.PlayChime | ev.Refuse], None]
+    on_own_sound: Callable[[ev.AskConsent | ev.PlayChime | ev.Refuse], None]
     on_settled: Callable[[], None]
 
     def __init__(
@@ -239,12 +239,14 @@ class Conductor:
             handler(self, event)
 
     def _connection_status(self, event: rt.RealtimeModelConnectionStatusEvent) -> None:
+        renewed = isinstance(self.link.last_loss, SessionRenewed)
         if event.status == "connecting":
             self.step(ev.LinkConnecting())
         elif event.status == "disconnected":
-            self.note_error(event.detail)
+            if not renewed:  # on purpose, before the server would have
+                self.note_error(event.detail)
             self.step(ev.LinkDown(event.detail, self._link_trouble()))
-        self._tell(notices.LinkChanged(event.status, event.detail))
+        self._tell(notices.LinkChanged("renewing" if renewed else event.status, event.detail))
 
     def _link_trouble(self) -> ev.Trouble:
         loss = self.link.last_loss
@@ -388,6 +390,10 @@ class Conductor:
         log.info("%s", command)
         self.on_decision(command)
 
+    def _ask_consent(self, command: ev.AskConsent) -> None:
+        log.info("waiting for a person to approve %s", command.tool)
+        self.on_own_sound(command)
+
     def _play_chime(self, command: ev.PlayChime) -> None:
         self.on_own_sound(command)
 
@@ -455,6 +461,7 @@ _DO: dict[type, Callable[[Conductor, Any], None]] = {
     ev.SpeakText: Conductor._speak_text,
     ev.Approve: Conductor._decided,
     ev.Reject: Conductor._decided,
+    ev.AskConsent: Conductor._ask_consent,
     ev.PlayChime: Conductor._play_chime,
     ev.DismissAlarm: Conductor._dismiss_alarm,
     ev.ConnectNow: Conductor._connect_now,

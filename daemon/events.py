@@ -378,6 +378,13 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class AskConsent:
+    """A tool call waits for a person: let them know."""
+
+    tool: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlayChime:
     """Ring once; the loudspeaker has nothing else to play."""
 
@@ -429,6 +436,7 @@ Command = (
     | SpeakText
     | Approve
     | Reject
+    | AskConsent
     | PlayChime
     | DismissAlarm
     | ConnectNow

@@ -54,7 +54,10 @@ class PhaseChanged:
 
 @dataclass(frozen=True, slots=True)
 class LinkChanged:
-    """`status`: connecting, connected, ready (the session is confirmed) or disconnected; `detail`: why."""
+    """`status`: connecting, connected, ready (the session is confirmed) or disconnected; `detail`: why.
+
+    `renewing` in place of all but the last while one session is replaced by the next, which nobody need know.
+    """
 
     status: str
     detail: str

@@ -11,7 +11,7 @@ from typing import Protocol
 from daemon.audio.earcons import Earcon
 from daemon.audio.gain import Gain
 from daemon.decisions.state import FLOOR, BoxState
-from daemon.events import PlayChime, Refuse, Trouble
+from daemon.events import AskConsent, PlayChime, Refuse, Trouble
 from daemon.prompts import Prompt, PromptBook
 from daemon.transitions import Speaker
 from daemon.volume import Volume
@@ -25,6 +25,8 @@ PROMPTS = {
     Trouble.NO_MICROPHONE: Prompt.NO_MICROPHONE,
 }
 """What is said of a trouble; the others are worth a short sound only."""
+
+LINK_PROMPTS = (Prompt.NO_CONNECTION, Prompt.BAD_KEY, Prompt.QUOTA_USED_UP, Prompt.MODEL_UNAVAILABLE)
 
 
 class Bank(Protocol):
@@ -58,8 +60,12 @@ class OwnVoice:
         self._gain = gain
         self._clock = clock
         self._book = PromptBook()
+        self._was_online = False
 
-    def on_command(self, command: PlayChime | Refuse) -> None:
+    def on_command(self, command: AskConsent | PlayChime | Refuse) -> None:
+        if isinstance(command, AskConsent):
+            self.sound(Earcon.CONSENT_WANTED)
+            return
         if isinstance(command, Refuse):
             if self._may_speak:
                 self._say(self._book.asked(PROMPTS.get(command.trouble), self._clock()))
@@ -71,6 +77,17 @@ class OwnVoice:
         """Something has just gone wrong that nobody has asked for."""
         if self._may_speak and (cue := self._book.went_wrong(wrong, self._clock())) is not None:
             self._say(cue)
+
+    def link_changed(self, status: str) -> None:
+        """The connection: lost after it was there, refused, or back."""
+        if status == "ready":
+            self._was_online = True
+            for prompt in LINK_PROMPTS:
+                self.mended(prompt)
+        elif status == "disconnected":
+            wrong = PROMPTS[self._box.link_trouble]
+            if self._was_online or wrong is not Prompt.NO_CONNECTION:  # at the start nobody expects one yet
+                self.went_wrong(wrong)
 
     def mended(self, wrong: Prompt) -> None:
         """It is over: heard only by those who were told that it began."""

@@ -7,15 +7,11 @@ from collections.abc import Callable
 
 from daemon.audio.downlink import Downlink
 from daemon.audio.pcm import SAMPLE_BYTES, frames_to_ms
-from daemon.audio.playback import AudioTag, HeardPart
+from daemon.audio.playback import OWN, AudioTag, HeardPart
 from daemon.bridge import SpeakerTap
 from daemon.realtime.truncation import HeardPosition
 
 log = logging.getLogger("harkd")
-
-OWN = "own"
-"""Takes the place of a response's id for what the box plays of its own accord."""
-
 
 class Playing:
     """What is queued for the loudspeaker, told apart by response, item and content part.

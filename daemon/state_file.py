@@ -22,7 +22,7 @@ class StateFile:
         self._bound_bytes = bound_bytes
 
     def load(self, parse: Callable[[bytes], T], absent: T, unknown: T) -> T:
-        """What `parse` makes of the content, `absent` if there is no file. Never raises.
+        """What `parse` makes of the content, `absent` if there is no file, or not for us. Never raises.
 
         `unknown` if it cannot be read, or if `parse` raises `ValueError`: then the file is set aside as
         `NAME.damaged`. Both are told in the journal.
@@ -31,6 +31,9 @@ class StateFile:
             with self._path.open("rb") as stream:
                 content = stream.read(self._bound_bytes + 1)
         except FileNotFoundError:
+            return absent
+        except PermissionError as error:  # started by hand, where the service keeps it to itself
+            log.warning("%s: the %s cannot be read: %s", self._path, self._what, error.strerror)
             return absent
         except OSError as error:
             log.warning("%s: the %s cannot be read: %s", self._path, self._what, error.strerror)

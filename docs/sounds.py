@@ -122,7 +122,6 @@ reverse.
 """
 
 MEANINGS = {
-    Earcon.ACCEPTED: "what you said is on its way",
     Earcon.REFUSED: "that cannot be done now",
     Earcon.MUTED: "the microphone is closed",
     Earcon.UNMUTED: "the microphone is open again",
@@ -130,7 +129,6 @@ MEANINGS = {
     Earcon.CONSENT_WANTED: "may I?",
     Earcon.OFFLINE: "the connection is lost",
     Earcon.ONLINE: "the connection is back",
-    Earcon.WAKE: "I have heard my name, speak",
     Earcon.STARTUP: "ready",
 }
 

@@ -128,7 +128,13 @@ HOMES = {
     "pydantic": ("daemon.config", "daemon.realtime"),
 }
 
-WIRING_ROOMS = ("daemon.app", "daemon.device_setup", "daemon.cli", "daemon.doctor")  # the only ones in daemon that know hw
+WIRING_ROOMS = (
+    "daemon.app",
+    "daemon.device_setup",
+    "daemon.cli",
+    "daemon.devices_report",
+    "daemon.doctor",
+)  # the only ones in daemon that know hw
 VAGUE_NAMES = frozenset({"utils", "helpers", "common", "manager", "base", "service", "core"})
 
 FUNCTION_LINES_P95 = 35

@@ -27,7 +27,6 @@ DECAY_PER_S = 12.0
 
 
 class Earcon(Enum):
-    ACCEPTED = "accepted"  # the turn is on its way
     REFUSED = "refused"
     MUTED = "muted"
     UNMUTED = "unmuted"
@@ -35,7 +34,6 @@ class Earcon(Enum):
     CONSENT_WANTED = "consent-wanted"
     OFFLINE = "offline"
     ONLINE = "online"
-    WAKE = "wake"  # heard my name, listening
     STARTUP = "startup"
 
 
@@ -49,7 +47,6 @@ DIS5, A5, C6, E6, G6 = 622.25, 880.0, 1046.5, 1318.5, 1568.0
 C7, E7 = 2093.0, 2637.0
 
 NOTES: dict[Earcon, tuple[Note, ...]] = {
-    Earcon.ACCEPTED: (Note(E6, 0.07),),
     Earcon.REFUSED: (Note(DIS5, 0.06), Note(DIS5, 0.06)),
     Earcon.MUTED: (Note(E6, 0.06), Note(A5, 0.06)),
     Earcon.UNMUTED: (Note(A5, 0.06), Note(E6, 0.06)),
@@ -57,7 +54,6 @@ NOTES: dict[Earcon, tuple[Note, ...]] = {
     Earcon.CONSENT_WANTED: (Note(C6, 0.04), Note(C6, 0.04), Note(G6, 0.04)),
     Earcon.OFFLINE: (Note(G6, 0.04), Note(E6, 0.04), Note(C6, 0.04)),
     Earcon.ONLINE: (Note(C6, 0.04), Note(E6, 0.04), Note(G6, 0.04)),
-    Earcon.WAKE: (Note(G6, 0.04), Note(C7, 0.08)),
     Earcon.STARTUP: (Note(C6, 0.03), Note(G6, 0.03), Note(C7, 0.03), Note(E7, 0.03)),
 }
 """What belongs together sounds alike, and opposites are each other's reverse: what goes away falls."""

@@ -67,14 +67,18 @@ class Gain:
         """
         self._volume = _volume(percent)
         self._ducked = False
-        self._fade_samples = max(1, int(FADE_S * rate_hz))
-        self._unduck_samples = max(1, int(UNDUCK_S * rate_hz))
+        self.retune(rate_hz)
         # Those below belong to the thread that applies.
         self._target = self._volume.open
         self._target_ducked = False
         self._gain_now = self._target.gain
         self._samples_left = 0  # of the ramp to the target
         self._signs: dict[int, int] = {}  # by length; a device asks for few different ones
+
+    def retune(self, rate_hz: int) -> None:
+        """The device has another rate from now on: ramps keep their length in seconds."""
+        self._fade_samples = max(1, int(FADE_S * rate_hz))
+        self._unduck_samples = max(1, int(UNDUCK_S * rate_hz))
 
     @property
     def percent(self) -> int:

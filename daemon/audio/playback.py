@@ -17,6 +17,10 @@ REMEMBERED_TAGS = 32
 """How many ended parts are known, so that finishing one again is harmless; older ones are forgotten."""
 
 
+OWN = ""
+"""Takes the place of a response's id for what the box plays of its own accord."""
+
+
 class AudioTag(NamedTuple):
     """Which part of which answer a frame belongs to."""
 
@@ -110,6 +114,11 @@ class PlaybackRing:
         self._starving = False
         self._dropped = False  # parts were, since the last push
         self._ended: deque[AudioTag] = deque(maxlen=REMEMBERED_TAGS)
+
+    @property
+    def next_tag(self) -> AudioTag | None:
+        """Whose audio is pulled next."""
+        return self._queue[0][0].tag if self._queue else None
 
     @property
     def playing(self) -> bool:

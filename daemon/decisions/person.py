@@ -105,6 +105,8 @@ def _unmute(box: BoxState, event: ev.Unmute, now: float) -> None:
 def _approval_wanted(box: BoxState, event: ev.ApprovalWanted, now: float) -> None:
     if not box.waiting_calls.add(event.call_id, event.tool, now + box.settings.approve_s):
         box.do(ev.Reject(event.call_id, "Too many calls are waiting for a person."))
+    elif any(call.call_id == event.call_id for call in box.waiting_calls.calls):
+        box.do(ev.AskConsent(event.tool))
 
 
 def _consent(box: BoxState, event: ev.Consent, now: float) -> None:

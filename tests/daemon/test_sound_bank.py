@@ -13,7 +13,7 @@ from daemon.sound_bank import SoundBank
 
 
 def test_earcon_at_its_own_rate_is_played_as_it_is() -> None:
-    assert SoundBank("en", True, 24_000).earcon(Earcon.WAKE) == synthesise(Earcon.WAKE)
+    assert SoundBank("en", True, 24_000).earcon(Earcon.STARTUP) == synthesise(Earcon.STARTUP)
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 44_100, 48_000])
