@@ -89,12 +89,11 @@ class Ears:
         if self._wake_word is not None:
             self._wake_resampler = Resampler(rate_hz, self._wake_word.rate_hz)
             self._wake_windows = Rechunker(self._wake_word.window_frames * SAMPLE_BYTES)
+            self._wake_word.reset()
 
     def forget(self) -> None:
         """There is a gap before the next period, and nothing from before it may ever be sent."""
         self.retune(self.rate_hz)
-        if self._wake_word is not None:
-            self._wake_word.reset()
 
     def await_speech(self) -> None:
         """A turn begins: from here on its speech, its end or its absence are found."""

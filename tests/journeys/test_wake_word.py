@@ -180,6 +180,16 @@ async def test_without_a_follow_up_window_every_turn_needs_the_word() -> None:
         assert box.server.types().count("commit") == 1
 
 
+@virtual
+async def test_the_word_in_the_window_opens_one_turn_and_not_two() -> None:
+    async with called_box() as box:
+        await call_and_ask(box)
+        await answered(box)
+        await box.live(30, speech(10) + CALL + speech(19))
+        await box.live(80)
+        assert box.server.types().count("commit") == 2
+
+
 # ---- while it must not listen, or rings, or answers -------------------------------------------------------
 
 
@@ -205,6 +215,20 @@ async def test_muting_makes_it_forget_the_half_of_the_word_it_has_heard() -> Non
         resets = box.wake_word.resets  # type: ignore[attr-defined]
         box.app.mute(True)
         assert box.wake_word.resets == resets + 1  # type: ignore[attr-defined]
+
+
+@virtual
+async def test_another_microphone_makes_it_forget_what_the_last_one_heard() -> None:
+    async with called_box() as box:
+        resets = box.wake_word.resets  # type: ignore[attr-defined]
+        box.microphone.unplug()
+        await box.live(50)
+        box.microphone.plug(rate_hz=48_000)
+        await box.live(300)
+        assert box.wake_word.resets > resets  # type: ignore[attr-defined]
+        box.microphone.feed(array("h", [32_700] * 960).tobytes())
+        await box.live(2)
+        assert box.app.status()["phase"] == "listening"
 
 
 @pytest.mark.parametrize(
