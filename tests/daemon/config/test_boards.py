@@ -42,7 +42,11 @@ class Way:
 
 @dataclass(frozen=True)
 class Card:
-    """Its name and that of its PCM, as PortAudio lists them, and its id."""
+    """Its name and that of its PCM, as PortAudio lists them, and its id.
+
+    PortAudio leaves out of the second what is a word of the first: "USB Audio" is "Audio" where the card's
+    name has "USB" in it.
+    """
 
     name: str
     id: str
@@ -109,7 +113,7 @@ FACTS = {
         taken={16} | I2S,
     ),
     "headphone-jack-usb-mic": facts(
-        Card("USB Microphone: USB Audio", "Microphone", Way((44100, 48000), 1)),
+        Card("USB Microphone: Audio", "Microphone", Way((44100, 48000), 1)),
         capture=(48000, 1),
         playback=(48000, 2),
     ),
@@ -229,6 +233,14 @@ def test_the_channel_that_is_listened_to_is_opened(board: Path) -> None:
     channel = config.audio.capture.channel
     assert isinstance(channel, int)
     assert channel < open_devices(config).microphone.format.channels
+
+
+@pytest.mark.parametrize("board", ["headphone-jack-usb-mic", "usb-speakerphone-button"])
+@pytest.mark.parametrize("name", ["eMeet M1A: USB Audio", "USB PnP Sound Device: Audio"])
+def test_any_card_on_usb_is_found_whether_its_name_says_so_or_not(board: str, name: str) -> None:
+    audio = load_config([CONFIGS / "boards" / f"{board}.toml"]).audio
+    cards = [*BUILT_IN, replace(DONGLE, name=name)]
+    assert opened(cards, audio.capture.device, Wish(), Direction.CAPTURE) == (48000, 1)
 
 
 @pytest.mark.parametrize(
