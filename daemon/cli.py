@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 OK, FAILED, USAGE, CONFIGURATION = 0, 1, 2, 78
 """Exit codes. systemd does not restart after 78: the same files would fail again."""
+
+WATCH_S = 0.5
+"""Between two looks of `harkd status --watch`."""
 
 DEFAULT_CONFIG = Path("/etc/harkd")
 DEFAULT_SOCKET = Path("/run/harkd/control.sock")
@@ -69,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     status = _control_command(commands, "status", "what the running daemon is doing")
     status.add_argument("--json", action="store_true", help="for programs")
+    status.add_argument("--watch", action="store_true", help="again and again, until Ctrl-C")
     _control_command(commands, "press", "as if the button went down")
     _control_command(commands, "release", "as if the button came up")
     _control_command(commands, "stop", "be silent and forget the turn")
@@ -218,26 +223,20 @@ def _devices(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    answer = _ask_daemon(arguments, {"command": "status"})
-    if answer is None:
-        return FAILED
-    if arguments.json:
-        print(json.dumps(answer["status"], indent=2))
-    else:
-        print("\n".join(_status_lines(answer["status"])))
-    return OK
+    from daemon.status_report import report
 
-
-def _status_lines(status: dict[str, Any]) -> list[str]:
-    lines = []
-    for key, value in status.items():
-        if isinstance(value, dict):
-            lines.append(f"{key:<14} " + ", ".join(f"{name} {entry}" for name, entry in value.items()))
-        elif isinstance(value, list):
-            lines += [f"{key if i == 0 else '':<14} {entry}" for i, entry in enumerate(value[-5:])]
-        elif value not in ("", None):
-            lines.append(f"{key:<14} {value}")
-    return lines
+    while True:
+        answer = _ask_daemon(arguments, {"command": "status"})
+        if answer is None:
+            return FAILED
+        status = answer["status"]
+        text = json.dumps(status, indent=None if arguments.watch else 2) if arguments.json else ""
+        lines = text or "\n".join(report(status))
+        redraw = arguments.watch and not arguments.json and sys.stdout.isatty()
+        print(f"\x1b[H\x1b[J{lines}" if redraw else lines, flush=True)
+        if not arguments.watch:
+            return OK
+        time.sleep(WATCH_S)
 
 
 def _control(arguments: argparse.Namespace) -> int:

@@ -429,6 +429,9 @@ class Conductor:
                 log.exception("an onlooker failed at %s", notice)
 
     def note_error(self, message: str) -> None:
+        if self.last_errors and self.last_errors[-1] == message:
+            log.debug("again: %s", message)  # a night without a network is told once
+            return
         log.warning("%s", message)
         self.last_errors.append(message)
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from daemon.config.layers import Layer, Problem, parse_layer, validate
+from daemon.config.environment import settings_in
+from daemon.config.layers import Layer, Problem
 from daemon.config.schema import Config
+from daemon.config.sources import Loaded, SourceFile, Sources, parse_source, resolve
 
 KEY_FILE = Path("/etc/harkd/openai_api_key")
 _KEY_BOUND_BYTES = 4096
+
+FILE_BOUND_BYTES = 1024 * 1024
+"""What is longer was put there by mistake, and would be kept in memory and in the state directory."""
 
 
 class ConfigError(Exception):
@@ -22,53 +28,110 @@ class ConfigError(Exception):
         super().__init__("\n".join(map(str, problems)))
 
 
-def load_config(paths: Sequence[Path]) -> Config:
-    """Lay the files over the defaults, later ones winning key by key. Raises `ConfigError`.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the configuration of a box is: files and directories, later ones winning key by key, and variables.
 
-    A directory stands for its `harkd.toml` and then its `conf.d/*.toml` by name; hidden files are left out.
+    A directory stands for its `harkd.toml`, then its `conf.d/*.toml` by name, then `devices/HOSTNAME.toml`;
+    hidden files are left out. Without a `hostname` no file of a device counts.
     """
-    parsed = [result for path in paths for result in _read_all(path)]
-    problems = [result for result in parsed if isinstance(result, Problem)]
-    if problems:
-        raise ConfigError(problems)
-    config = validate([result for result in parsed if isinstance(result, Layer)])
-    if isinstance(config, Config):
-        return config
-    raise ConfigError(config)
+
+    paths: tuple[Path, ...]
+    hostname: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def _read_all(path: Path) -> Iterable[Layer | Problem]:
-    try:
-        files = _files_of(path)
-    except OSError as error:
-        return [Problem(error.filename or str(path), 0, "", f"cannot be read: {error.strerror}")]
-    return [read_layer(file) for file in files]
+def this_box(paths: Sequence[Path]) -> Place:
+    """`paths` as this machine reads them: its host name up to the first dot, and its environment."""
+    return Place(tuple(paths), os.uname().nodename.partition(".")[0], os.environ)
 
 
-def _files_of(path: Path) -> Sequence[Path]:
+def load(place: Place) -> Loaded:
+    """Raises `ConfigError` with everything that is wrong with the settings."""
+    loaded = resolve(read_sources(place))
+    if isinstance(loaded, Loaded):
+        return loaded
+    raise ConfigError(loaded)
+
+
+def load_config(paths: Sequence[Path]) -> Config:
+    """The configuration of the files alone. Raises `ConfigError`."""
+    return load(Place(tuple(paths))).config
+
+
+def read_sources(place: Place) -> Sources:
+    """All that `place` has at this moment, its agents and tools too; never raises `OSError`."""
+    found: list[SourceFile | Problem] = []
+    for number, path in enumerate(place.paths):
+        try:
+            files = files_of(path, place.hostname)
+        except OSError as error:
+            found.append(Problem(error.filename or str(path), 0, "", f"cannot be read: {error.strerror}"))
+            continue
+        for name, file in files:
+            content = read_bounded(file)
+            named = (
+                SourceFile(f"{number}/{name}", str(file), content) if isinstance(content, bytes) else content
+            )
+            found.append(named)
+    return Sources(
+        tuple(file for file in found if isinstance(file, SourceFile)),
+        settings_in(place.environ),
+        tuple(problem for problem in found if isinstance(problem, Problem)),
+    )
+
+
+def files_of(path: Path, hostname: str = "") -> list[tuple[str, Path]]:
+    """The files `path` stands for, in the order of their layers, each with where it is below `path`.
+
+    A file by itself counts as a directory's `harkd.toml`, which is named here even if it is missing and
+    nothing else takes its place. Raises `OSError` for a directory that may not be read.
+    """
     if not path.is_dir():
-        return [path]
-    main = path / "harkd.toml"
+        return [("harkd.toml", path)]
+    devices = _names(path / "devices", ".toml") if hostname else []
+    layers = [f"conf.d/{name}" for name in _names(path / "conf.d", ".toml")]
+    layers += [f"devices/{name}" for name in devices if name[: -len(".toml")].lower() == hostname.lower()]
+    if not layers or (path / "harkd.toml").exists():
+        layers.insert(0, "harkd.toml")
+    layers += [f"agents/{name}" for name in _names(path / "agents", ".toml")]
+    layers += [f"tools/{name}" for name in _names(path / "tools", ".py")]
+    return [(name, path / name) for name in layers]
+
+
+def _names(directory: Path, ending: str) -> list[str]:
     try:
-        names = os.listdir(path / "conf.d")  # glob would keep silent about a directory it may not read
-    except FileNotFoundError:
-        names = []
-    drop_ins = [path / "conf.d" / name for name in sorted(names) if name.endswith(".toml") and name[0] != "."]
-    if drop_ins and not main.exists():
-        return drop_ins
-    return [main, *drop_ins]
+        names = os.listdir(directory)  # glob would keep silent about a directory it may not read
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(name for name in names if name.endswith(ending) and name[0] != ".")
+
+
+def read_bounded(file: Path) -> bytes | Problem:
+    """The content of `file`, which is no larger than `FILE_BOUND_BYTES`. Does not wait for a pipe."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as stream:
+            if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+                return Problem(str(file), 0, "", "cannot be read: it is a pipe; write it into a file")
+            content = stream.read(FILE_BOUND_BYTES + 1)
+    except OSError as error:
+        return Problem(str(file), 0, "", f"cannot be read: {error.strerror}")
+    if len(content) > FILE_BOUND_BYTES:
+        return Problem(
+            str(file), 0, "", f"is longer than {FILE_BOUND_BYTES} bytes, which no configuration is"
+        )
+    return content
 
 
 def read_layer(file: Path) -> Layer | Problem:
     """One TOML file, or why it cannot be read."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")  # Windows editors write a byte order mark
-    except OSError as error:
-        return Problem(str(file), 0, "", f"cannot be read: {error.strerror}")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        return Problem(str(file), line, "", "is not UTF-8 text")
-    return parse_layer(str(file), text)
+    content = read_bounded(file)
+    return (
+        parse_source(SourceFile("0/" + file.name, str(file), content))
+        if isinstance(content, bytes)
+        else content
+    )
 
 
 # ---- the API key -----------------------------------------------------

@@ -18,6 +18,8 @@ from daemon.config.section import allowed_values, is_section, named_section, tab
 
 KeyPath = tuple[str, ...]
 
+MASKED = "***"
+
 KEY_BELONGS = (
     "an API key does not belong into a configuration file; "
     "put it into /etc/harkd/openai_api_key (mode 0600) or into OPENAI_API_KEY"
@@ -26,9 +28,27 @@ _KEY_NAME = re.compile(r"(?i)(openai_)?api_?key|authorization|bearer|token|secre
 _KEY_VALUE = re.compile(r"\b(sk|ek)[-_][A-Za-z0-9_-]{12,}")
 
 
+_IN_ADDRESS = re.compile(
+    r"(?i)(?<=[?&])([\w.-]*(?:key|token|secret|password|signature|sig|code)[\w.-]*=)[^&#\s]+|(?<=://)[^/@\s]+(?=@)"
+)
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether a key or variable of this name holds what nobody else may read."""
+    return bool(_KEY_NAME.fullmatch(name))
+
+
+def masked(text: str) -> str:
+    """`text` without API keys, and without what addresses carry of secrets and passwords."""
+    return _IN_ADDRESS.sub(lambda found: f"{found[1] or ''}{MASKED}", _KEY_VALUE.sub(MASKED, text))
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One file: its values and on which line each key stands."""
+    """One file, or one variable of the environment: its values, and on which line each key stands.
+
+    A key on line 0 has none, for the whole layer is that key.
+    """
 
     file: str
     values: Mapping[str, Any]
@@ -195,13 +215,13 @@ def _describe(detail: ErrorDetails, layers: Sequence[Layer]) -> Problem:
     for part in path[:-1]:
         table = table_under(table, part)
     if detail["type"] == "extra_forbidden":
-        return Problem(file, line, _dotted(path), _unknown_key(path, table.model_fields))
+        return Problem(file, line, dotted(path), _unknown_key(path, table.model_fields))
     allowed = allowed_values(table.model_fields[path[-1]]) if is_section(table) else "a table"
     value = detail["input"]
     what = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else f"is {_shown(value)}"
     if detail["type"] == "value_error" and allowed == "a table":
-        return Problem(file, line, _dotted(path), what)  # it is one; its keys contradict another section
-    return Problem(file, line, _dotted(path), f"{what}; allowed: {allowed}{_hint(value, allowed)}")
+        return Problem(file, line, dotted(path), what)  # it is one; its keys contradict another section
+    return Problem(file, line, dotted(path), f"{what}; allowed: {allowed}{_hint(value, allowed)}")
 
 
 def _hint(value: object, allowed: str) -> str:
@@ -213,7 +233,7 @@ def _hint(value: object, allowed: str) -> str:
 def _unknown_key(path: KeyPath, known: Iterable[str]) -> str:
     what = f"there is no such {'section' if len(path) == 1 else 'key'}"
     if near := nearest(path[-1], known):
-        return f"{what}; did you mean {_dotted((*path[:-1], near))}?"
+        return f"{what}; did you mean {dotted((*path[:-1], near))}?"
     elsewhere = [other for other in _all_paths(Config, ()) if other[-1] == path[-1]]
     if elsewhere:
         return f"{what}; did you mean {' or '.join(map(_dotted, elsewhere))}?"
@@ -229,7 +249,7 @@ def _all_paths(model: type[BaseModel], path: KeyPath) -> Iterator[KeyPath]:
             yield from _all_paths(named, (*path, name, "NAME"))
 
 
-def _dotted(path: KeyPath) -> str:
+def dotted(path: KeyPath) -> str:
     return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else json.dumps(part) for part in path)
 
 
@@ -249,4 +269,4 @@ def _find_secrets(layer: Layer, value: object, path: KeyPath) -> Iterator[Proble
             yield from _find_secrets(layer, inner, path)
     elif isinstance(value, str) and (_KEY_VALUE.search(value) or (path and _KEY_NAME.fullmatch(path[-1]))):
         file, line = _origin([layer], path)
-        yield Problem(file, line, _dotted(path), KEY_BELONGS)
+        yield Problem(file, line, dotted(path), KEY_BELONGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
@@ -35,6 +36,23 @@ def table_under(annotation: Any, key: str) -> Any:
         field = annotation.model_fields.get(key)
         return field.annotation if field else None
     return named_section(annotation)
+
+
+NAME = "NAME"
+"""Stands for the operator's own name of a table in the path of a key."""
+
+
+def keys_of(
+    section: type[Section], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Every key below `section` that holds a value, in the order of the schema: `("buttons", NAME, "pin")`."""
+    for key, field in section.model_fields.items():
+        if is_section(field.annotation):
+            yield from keys_of(field.annotation, (*path, key))  # type: ignore[arg-type]
+        elif named := named_section(field.annotation):
+            yield from keys_of(named, (*path, key, NAME))
+        else:
+            yield (*path, key), field
 
 
 def allowed_values(field: FieldInfo) -> str:

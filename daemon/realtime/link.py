@@ -70,6 +70,7 @@ class RealtimeLink:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: float | None = None
         self._flushing = False
+        self._told = ""  # the last loss that the journal was told of: a night without a network is one
 
     async def run(self) -> None:
         """Connect and reconnect until cancelled."""
@@ -92,7 +93,14 @@ class RealtimeLink:
         self._transport = None
         self.last_loss = reason
         retry_in_s = self._retry_in_s(reason)
-        log.warning("connection lost: %s; next attempt in %.1f s", reason, retry_in_s)
+        again = str(reason) == self._told
+        self._told = str(reason)
+        log.log(
+            logging.DEBUG if again else logging.INFO,
+            "connection lost: %s; next attempt in %.1f s",
+            reason,
+            retry_in_s,
+        )
         self._on_event(RealtimeModelConnectionStatusEvent("disconnected", str(reason), retry_in_s))
         self.protocol.connection_lost(asyncio.get_running_loop().time())
         self.flush()
@@ -184,6 +192,7 @@ class RealtimeLink:
         await transport.connect()
         self._transport = transport
         log.info("connected")
+        self._told = ""
         self._on_event(RealtimeModelConnectionStatusEvent("connected"))
         self.protocol.connection_made(loop.time())
         self.flush()

@@ -1,0 +1,104 @@
+"""What `harkd status` prints for a person. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+NAME_COLUMNS = 12
+METER_COLUMNS = 24
+METER_FLOOR_DBFS = -60.0
+SHOWN_EXCHANGES = 3
+SHOWN_ERRORS = 3
+
+
+def report(status: Mapping[str, Any]) -> list[str]:
+    """`status` as the daemon answers it; one line each."""
+    return [f"{name:<{NAME_COLUMNS}} {text}".rstrip() for name, text in _lines(status)]
+
+
+def _lines(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "state", _joined(status["phase"], f"talk mode {status['mode']}", f"agent {status['agent']}")
+    yield "link", _link(status)
+    yield from _microphone(status["microphone"])
+    yield from _speaker(status["speaker"])
+    if echo := status["echo"]:
+        yield "echo", _joined(echo["reason"], _count(echo["dropped_periods"], "dropped period"))
+    if light := status["light"]:
+        yield "light", light["problem"] or light["cue"]
+    yield "volume", f"{status['volume_percent']} %"
+    yield from _list("waiting for", status["waiting_calls"])
+    yield from _list("timers", status["timers"])
+    yield "tokens", str(status["tokens"])
+    yield from _list("exchanges", status["exchanges"][-SHOWN_EXCHANGES:])
+    yield from _list("errors", status["last_errors"][-SHOWN_ERRORS:])
+
+
+def _link(status: Mapping[str, Any]) -> str:
+    age_s = status["session_age_s"]
+    age = "" if age_s is None else f"session {age_s / 60:.0f} min old"
+    return _joined(status["link"], status["link_reason"], age)
+
+
+def _microphone(device: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    state = "muted, " + device["state"] if device["muted"] else device["state"]
+    yield "microphone", _joined(state, device["reason"], _format(device), _age(device))
+    if device["holds_device"]:
+        levels = device["levels"]
+        yield "", f"{_meter(levels['rms_dbfs'])} {levels['rms_dbfs']:.0f} dB, peak {levels['peak_dbfs']:.0f} dB"
+    elif device["muted"]:
+        yield "", f"the driver holds no device; {_recorders(device['recording_programs'])}"
+    losses = _joined(
+        _count(device["overflows"], "overflow"),
+        _count(device["dropped_periods"], "dropped period"),
+        _count(device["clipped_samples"], "clipped sample"),
+        f"reopened {device['reopened']} times" if device["reopened"] else "",
+    )
+    if losses:
+        yield "", losses
+
+
+def _speaker(device: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "loudspeaker", _joined(device["state"], device["reason"], _format(device), _age(device))
+    losses = _joined(
+        _count(device["underflows"], "underflow"),
+        _count(device["underruns"], "underrun"),
+        f"{device['queued_ms']} ms queued" if device["queued_ms"] else "",
+        f"reopened {device['reopened']} times" if device["reopened"] else "",
+    )
+    if losses:
+        yield "", losses
+
+
+def _format(device: Mapping[str, Any]) -> str:
+    return f"{device['rate_hz']} Hz, {device['channels']} ch" if device["holds_device"] else ""
+
+
+def _age(device: Mapping[str, Any]) -> str:
+    age_ms = device["last_period_ms"]
+    return "" if age_ms is None or not device["holds_device"] else f"last sound {age_ms} ms ago"
+
+
+def _recorders(programs: list[str] | None) -> str:
+    if programs is None:
+        return "the kernel does not say who records"
+    return f"the kernel: {', '.join(programs)}" if programs else "the kernel: nothing records"
+
+
+def _meter(level_dbfs: float) -> str:
+    share = 1 - min(max(level_dbfs, METER_FLOOR_DBFS), 0.0) / METER_FLOOR_DBFS
+    filled = round(share * METER_COLUMNS)
+    return "[" + "#" * filled + "." * (METER_COLUMNS - filled) + "]"
+
+
+def _count(number: int, what: str) -> str:
+    return "" if not number else f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _list(name: str, entries: list[str]) -> Iterator[tuple[str, str]]:
+    for i, entry in enumerate(entries):
+        yield name if i == 0 else "", entry
