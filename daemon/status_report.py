@@ -44,8 +44,8 @@ def _microphone(device: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     state = "muted, " + device["state"] if device["muted"] else device["state"]
     yield "microphone", _joined(state, device["reason"], _format(device), _age(device))
     if device["holds_device"]:
-        levels = device["levels"]
-        yield "", f"{_meter(levels['rms_dbfs'])} {levels['rms_dbfs']:.0f} dB, peak {levels['peak_dbfs']:.0f} dB"
+        rms_dbfs, peak_dbfs = device["levels"]["rms_dbfs"], device["levels"]["peak_dbfs"]
+        yield "", f"{_meter(rms_dbfs)} {rms_dbfs:.0f} dB, peak {peak_dbfs:.0f} dB"
     elif device["muted"]:
         yield "", f"the driver holds no device; {_recorders(device['recording_programs'])}"
     losses = _joined(

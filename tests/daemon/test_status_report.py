@@ -14,7 +14,7 @@ def status_of(**changes: Any) -> dict[str, Any]:
 
     async def main() -> None:
         async with Box() as box:
-            await box.live(40, b"\x00\x20" * 240 * 40)
+            await box.live(40, b"\x00\x20\x00\xe0" * 120 * 40)
             found.update(box.app.status())
 
     run_virtual(main())
