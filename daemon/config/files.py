@@ -30,7 +30,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the configuration of a box is: files and directories, later ones winning key by key, and variables.
+    """Where a configuration is: files and directories, later ones winning key by key, and variables.
 
     A directory stands for its `harkd.toml`, then its `conf.d/*.toml` by name, then `devices/HOSTNAME.toml`;
     hidden files are left out. Without a `hostname` no file of a device counts.
@@ -92,7 +92,7 @@ def files_of(path: Path, hostname: str = "") -> list[tuple[str, Path]]:
     devices = _names(path / "devices", ".toml") if hostname else []
     layers = [f"conf.d/{name}" for name in _names(path / "conf.d", ".toml")]
     layers += [f"devices/{name}" for name in devices if name[: -len(".toml")].lower() == hostname.lower()]
-    if not layers or (path / "harkd.toml").exists():
+    if not layers or os.path.lexists(path / "harkd.toml"):
         layers.insert(0, "harkd.toml")
     layers += [f"agents/{name}" for name in _names(path / "agents", ".toml")]
     layers += [f"tools/{name}" for name in _names(path / "tools", ".py")]
@@ -102,7 +102,9 @@ def files_of(path: Path, hostname: str = "") -> list[tuple[str, Path]]:
 def _names(directory: Path, ending: str) -> list[str]:
     try:
         names = os.listdir(directory)  # glob would keep silent about a directory it may not read
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
+        if directory.is_symlink():  # to nowhere, which is not the same as nothing
+            raise
         return []
     return sorted(name for name in names if name.endswith(ending) and name[0] != ".")
 

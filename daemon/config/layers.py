@@ -236,7 +236,7 @@ def _unknown_key(path: KeyPath, known: Iterable[str]) -> str:
         return f"{what}; did you mean {dotted((*path[:-1], near))}?"
     elsewhere = [other for other in _all_paths(Config, ()) if other[-1] == path[-1]]
     if elsewhere:
-        return f"{what}; did you mean {' or '.join(map(_dotted, elsewhere))}?"
+        return f"{what}; did you mean {' or '.join(map(dotted, elsewhere))}?"
     return f"{what}; allowed: {', '.join(known)}"
 
 

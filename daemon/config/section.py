@@ -45,7 +45,7 @@ NAME = "NAME"
 def keys_of(
     section: type[Section], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    """Every key below `section` that holds a value, in the order of the schema: `("buttons", NAME, "pin")`."""
+    """Every key below `section` that holds a value, in the schema's order: `("buttons", NAME, "pin")`."""
     for key, field in section.model_fields.items():
         if is_section(field.annotation):
             yield from keys_of(field.annotation, (*path, key))  # type: ignore[arg-type]

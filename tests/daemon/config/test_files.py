@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config.files import ConfigError, api_key_reader, load_config
+from daemon.config.files import ConfigError, Place, api_key_reader, load, load_config, read_sources
 
 
 def written(path: Path, text: str, mode: int = 0o644) -> Path:
@@ -80,6 +80,63 @@ def test_wrong_values_of_several_files_are_told_at_once(tmp_path: Path) -> None:
         ("harkd.toml", 2, "vad.aggressiveness"),
         ("a.toml", 2, "buttons.talk.pin"),
     ]
+
+
+@pytest.mark.parametrize(("hostname", "hold_s"), [("kitchen", 3), ("KITCHEN", 3), ("hall", 2), ("", 2)])
+def test_file_of_this_very_box_wins_over_the_drop_ins(tmp_path: Path, hostname: str, hold_s: float) -> None:
+    written(tmp_path / "conf.d/a.toml", "[talk]\nhold_s = 2")
+    written(tmp_path / "devices/kitchen.toml", "[talk]\nhold_s = 3")
+    assert load(Place((tmp_path,), hostname)).config.talk.hold_s == hold_s
+
+
+def test_environment_wins_over_all_files(tmp_path: Path) -> None:
+    written(tmp_path / "devices/kitchen.toml", "[talk]\nhold_s = 3")
+    assert load(Place((tmp_path,), "kitchen", {"HARKD_TALK__HOLD_S": "4"})).config.talk.hold_s == 4
+
+
+def test_mistakes_of_files_and_of_the_environment_are_told_together(tmp_path: Path) -> None:
+    written(tmp_path / "harkd.toml", "talk.hold_s = -1")
+    with pytest.raises(ConfigError) as caught:
+        load(Place((tmp_path,), "", {"HARKD_TALK__MODE": "x", "HARKD_NONSENSE": "1"}))
+    assert [Path(problem.file).name for problem in caught.value.problems] == [
+        "HARKD_TALK__MODE",
+        "harkd.toml",
+        "HARKD_NONSENSE",
+    ]
+
+
+def test_link_to_nowhere_is_a_problem_and_not_left_out(tmp_path: Path) -> None:
+    written(tmp_path / "conf.d/a.toml", "")
+    (tmp_path / "harkd.toml").symlink_to("gone")
+    with pytest.raises(ConfigError, match=r"harkd\.toml: cannot be read: No such file"):
+        load_config([tmp_path])
+    (tmp_path / "harkd.toml").unlink()
+    (tmp_path / "agents").symlink_to("gone")
+    with pytest.raises(ConfigError, match="agents: cannot be read: No such file"):
+        load_config([tmp_path])
+
+
+def test_pipe_is_a_problem_that_nobody_waits_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "harkd.toml")
+    with pytest.raises(ConfigError, match="it is a pipe"):
+        load_config([tmp_path])
+
+
+def test_file_without_an_end_is_a_problem() -> None:
+    with pytest.raises(ConfigError, match="longer than"):
+        load_config([Path("/dev/zero")])
+
+
+def test_revision_is_that_of_every_file_and_variable_but_not_of_the_place(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        written(tmp_path / name / "harkd.toml", "talk.hold_s = 3")
+        written(tmp_path / name / "agents/cook.toml", 'name = "Cook"')
+    there = read_sources(Place((tmp_path / "a",))).revision
+    assert len(there) == 12
+    assert read_sources(Place((tmp_path / "b",), "", {"PATH": "/"})).revision == there
+    assert read_sources(Place((tmp_path / "b",), "", {"HARKD_TALK__HOLD_S": "3"})).revision != there
+    written(tmp_path / "b/agents/cook.toml", 'name = "Baker"')
+    assert read_sources(Place((tmp_path / "b",))).revision != there
 
 
 # ---- the API key -----------------------------------------------------
