@@ -192,6 +192,7 @@ class DevicesMachine(RuleBasedStateMachine):
     def stand_still(self, seconds: float) -> None:
         """Of the whole process, device threads and all."""
         self.now += seconds
+        self.frozen_at += seconds  # time in which nobody could see anything does not count
         self.turn(passing=False)
         self.advance(0.0)
 
