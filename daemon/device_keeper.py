@@ -120,7 +120,12 @@ class DeviceKeeper:
     # ---- for the box -------------------------------------------------------------------
 
     def want(self, port: Port, on: bool) -> None:
-        """Have it open from now on, or closed. Of a microphone not wanted nothing is passed on from here."""
+        """Have it open from now on, or closed. Of a microphone not wanted nothing is passed on from here.
+
+        Costs nothing when it is wanted so already: it may be said after every step of the box.
+        """
+        if self._sides[port].wanted is on:
+            return
         self._health.want(port, on, self._loop.time())
         self._sides[port].wanted = on
         self._turn()
