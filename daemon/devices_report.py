@@ -53,8 +53,6 @@ def look(dev: Path = DEV, proc_asound: Path = PROC_ASOUND) -> Found:
         sound, defaults = _sound()
     except DeviceError as error:
         sound_error = str(error)
-    except OSError as error:  # PortAudio does not start: mostly a configuration that alsa-lib cannot read
-        sound_error = f"No sound: {error}. Look through /etc/asound.conf and ~/.asoundrc."
     spi = sorted(map(str, dev.glob("spidev*")))
     files = [*map(str, dev.glob("snd/pcm*")), *map(str, dev.glob("gpiochip*")), *spi]
     return Found(

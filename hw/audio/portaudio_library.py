@@ -50,12 +50,17 @@ class Refused(Exception):
 
 
 def acquire() -> pyaudio.PyAudio:
-    """One more user; `lock` is held. Raises `DeviceError` LIBRARY_MISSING."""
+    """One more user; `lock` is held. Raises `DeviceError` LIBRARY_MISSING or LOST."""
     global _library, _users
     if _library is None:
         module = bindings()
         _hush_native_messages()
-        _library = module.PyAudio()
+        try:
+            _library = module.PyAudio()
+        except OSError as error:  # seen: -9999 with an asound.conf that alsa-lib cannot read
+            remedy = "Look at /etc/asound.conf and ~/.asoundrc; aplay -L says what is wrong with them."
+            detail = f"the sound system does not start ({error.args[-1]})"
+            raise DeviceError(Fault.LOST, "sound card", detail, remedy) from error
     _users += 1
     return _library
 

@@ -33,6 +33,7 @@ from websockets.protocol import State
 
 from daemon.realtime.transports.port import Refusal, TransportClosed, TransportRefused, UplinkCongested
 
+_AZURE = ".azure.com"  # takes a key in a header of its own, by its documentation; not tried there
 _LOST = 1006  # RFC 6455 section 7.1.5: the connection ended without a close frame
 
 
@@ -86,7 +87,8 @@ class WebSocketTransport:
         """`url`: wss://, or ws:// to this very machine; raises `ValueError` otherwise.
 
         `api_key`, plain or async, is called at each connect; its `OSError` or `ValueError` is reported as a
-        refused key. With None no key is sent (`headers` may carry another kind of credential). `proxy`:
+        refused key. It goes into `Authorization`, at Azure into `api-key`. With None no key is sent
+        (`headers` may carry another kind of credential). `proxy`:
         http:// or socks5:// URL; the environment's proxy variables are not looked at.
         """
         self._address = _checked(url)
@@ -193,6 +195,8 @@ class WebSocketTransport:
             return {}
         if not re.fullmatch(r"[!-~]+", key):
             raise TransportRefused(Refusal.KEY, "the API key is empty or holds a space or an odd character")
+        if (self._address.hostname or "").endswith(_AZURE):
+            return {"api-key": key}
         return {"Authorization": f"Bearer {key}"}
 
     async def _dial(self, headers: Mapping[str, str], tls: ssl.SSLContext | None) -> ClientConnection:

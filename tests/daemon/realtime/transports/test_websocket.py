@@ -472,3 +472,8 @@ def test_hundred_connections_leave_no_task_and_no_descriptor() -> None:
 
     first, last = asyncio.run(run())
     assert last <= first + 2  # the server end of the last connection may still be closing
+
+
+def test_azure_is_given_the_key_in_its_own_header() -> None:
+    transport = WebSocketTransport("wss://box.openai.azure.com/openai/v1/realtime", api_key=lambda: KEY)
+    assert asyncio.run(transport._authorization()) == {"api-key": KEY}
