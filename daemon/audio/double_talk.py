@@ -31,14 +31,14 @@ TAIL_BLOCKS = 18  # 288 ms: 120 of delay, and a room until it is 35 dB down
 # Ten minutes of nothing but the loudspeaker stay below 6 unless it distorts by 7 % and more.
 _SUSPECT = 6.0
 _DECIDE = 9.0
-_MOST = 12.0
+_MOST = 12.0  # so that a bang is forgotten in 0.1 s
 _LEAST_BLOCKS = 7  # since it was suspected: correlation and pitch take 112 ms to show
 _RECENT_BLOCKS = 12
 _LOUD_BLOCKS = 7  # of the recent ones: what a door or a key makes is shorter
 _VOICED_BLOCKS = 3
 
 _COMPARE_AFTER_BLOCKS = 3
-_SAME_SOUND = 0.16  # near speech stays below 0.15, the echo by another way reaches 0.2 to 0.5
+_SAME_SOUND = 0.22  # near speech mostly stays below 0.14, an echo by another way reaches 0.2 to 0.5
 _PERHAPS_SAME_SOUND = 0.14
 _VOICED = 0.55
 
