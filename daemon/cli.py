@@ -65,11 +65,20 @@ def build_parser() -> argparse.ArgumentParser:
 
     config = commands.add_parser("config", help="judge configuration files")
     config_commands = config.add_subparsers(dest="config_command", metavar="COMMAND", required=True)
-    check = config_commands.add_parser("check", help="tell every mistake with file and line")
-    check.add_argument("--config", action="append", type=Path, metavar="DIR_OR_FILE")
+    _config_command(config_commands, "check", "tell every mistake with file and line")
+    show = _config_command(config_commands, "show", "what is set, and by which line of which file")
+    show.add_argument("--all", action="store_true", help="the keys that have their default, too")
+    show.add_argument("--json", action="store_true", help="for programs")
+    config_commands.add_parser("defaults", help="every key with its default, as TOML")
+    config_commands.add_parser("schema", help="every key as a JSON Schema, for editors")
 
     devices = commands.add_parser("devices", help="what sound devices, GPIO chips and SPI buses there are")
     devices.add_argument("--json", action="store_true", help="for programs")
+
+    doctor = commands.add_parser("doctor", help="check the whole box, and say what to do")
+    doctor.add_argument("--config", action="append", type=Path, metavar="DIR_OR_FILE")
+    doctor.add_argument("--json", action="store_true", help="for programs")
+    doctor.add_argument("--lamp", action="store_true", help="light the lamp for a second, too")
 
     status = _control_command(commands, "status", "what the running daemon is doing")
     status.add_argument("--json", action="store_true", help="for programs")
@@ -87,6 +96,14 @@ def build_parser() -> argparse.ArgumentParser:
         _control_command(commands, name, text).add_argument("text", metavar="TEXT")
     commands.add_parser("version", help="the version of harkd and of what it is built on")
     return parser
+
+
+def _config_command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text)
+    what = f"a file or a directory, may be given several times, later ones win (default {DEFAULT_CONFIG})"
+    command.add_argument("--config", action="append", type=Path, metavar="DIR_OR_FILE", help=what)
+    command.add_argument("--hostname", metavar="NAME", help="as the box of this name reads devices/NAME.toml")
+    return command
 
 
 def _control_command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
@@ -202,15 +219,14 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> int:
+    from daemon.config.commands import answer
     from daemon.config.files import ConfigError
-    from daemon.run import check
 
     try:
-        check(arguments.config or [DEFAULT_CONFIG])
+        print(answer(arguments), end="")
     except ConfigError as error:
         print(error, file=sys.stderr)
         return FAILED
-    print("ok")
     return OK
 
 
@@ -220,6 +236,13 @@ def _devices(arguments: argparse.Namespace) -> int:
     report = as_json(look())
     print(json.dumps(report, indent=2) if arguments.json else as_text(report))
     return OK
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from daemon.doctor.run import doctor
+
+    paths = arguments.config or [DEFAULT_CONFIG]
+    return doctor(paths, for_programs=arguments.json, wants_lamp=arguments.lamp)
 
 
 def _status(arguments: argparse.Namespace) -> int:
@@ -286,6 +309,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "simulate": _simulate,
     "config": _config,
     "devices": _devices,
+    "doctor": _doctor,
     "status": _status,
     "press": _control,
     "release": _control,

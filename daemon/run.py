@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from daemon.app import App, AppSettings
 from daemon.config.agent_files import load_agents
-from daemon.config.files import KEY_FILE, ConfigError, api_key_reader, load_config
+from daemon.config.files import KEY_FILE, ConfigError, Place, api_key_reader, load, this_box
 from daemon.config.layers import Problem
 from daemon.config.schema import Config, Link
 from daemon.device_setup import open_devices
@@ -60,7 +60,7 @@ def run_daemon(paths: Sequence[Path], *, verbose: bool) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s" if sys.stderr.isatty() else _JOURNAL,
     )
     logging.getLogger("websockets").setLevel(logging.INFO)  # at DEBUG it prints every frame, speech and all
-    hangs = asyncio.run(_run(load_config(paths), paths))
+    hangs = asyncio.run(_run(load(this_box(paths)).config, paths))
     if hangs:  # a driver that never returns would keep the interpreter from ending, too
         logging.shutdown()
         os._exit(0)
@@ -132,9 +132,9 @@ def app_settings(config: Config, agent: RealtimeAgent[Any]) -> AppSettings:
     )
 
 
-def check(paths: Sequence[Path]) -> None:
+def check(place: Place) -> None:
     """Read everything that `run_daemon` would, and start nothing. Raises `ConfigError`."""
-    _starting_agent(load_config(paths), paths, [])
+    _starting_agent(load(place).config, place.paths, [])
 
 
 def _starting_agent(

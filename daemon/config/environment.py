@@ -59,10 +59,12 @@ def _pattern_of(path: KeyPath) -> KeyPath:
 
 def _all_variables(path: KeyPath) -> list[str]:
     own = path[1] if len(path) > 2 else NAME
-    return [
-        PREFIX + "__".join(own if part == NAME else part for part in key).upper()
-        for key, _ in keys_of(Config)
-    ]
+    return [variable_of(tuple(own if part == NAME else part for part in key)) for key, _ in keys_of(Config)]
+
+
+def variable_of(path: KeyPath) -> str:
+    """`HARKD_TALK__HOLD_S` for `("talk", "hold_s")`."""
+    return PREFIX + "__".join(path).upper()
 
 
 def _value(text: str, field: FieldInfo) -> object:

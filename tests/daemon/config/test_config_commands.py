@@ -1,0 +1,46 @@
+"""`harkd config ...` at the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from daemon.cli import main
+
+CONFIGS = Path(__file__).resolve().parents[3] / "configs"
+
+
+def test_defaults_are_the_file_that_comes_with_harkd(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "defaults"]) == 0
+    assert capsys.readouterr().out == (CONFIGS / "default.toml").read_text("utf-8")
+
+
+def test_schema_is_the_file_that_comes_with_harkd(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "schema"]) == 0
+    assert capsys.readouterr().out == (CONFIGS / "schema.json").read_text("utf-8")
+
+
+def test_show_reads_as_the_box_of_another_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "hall.toml").write_text("talk.hold_s = 3")
+    assert main(["config", "show", "--json", "--config", str(tmp_path), "--hostname", "hall"]) == 0
+    settings = json.loads(capsys.readouterr().out)["settings"]
+    assert {key: found["value"] for key, found in settings.items()} == {"talk.hold_s": 3.0}
+
+
+@pytest.mark.parametrize("command", ["show", "check"])
+def test_the_environment_counts(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARKD_TALK__MOD", "hold")
+    assert main(["config", command, "--config", "/dev/null"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.endswith("did you mean HARKD_TALK__MODE?\n")
+
+
+def test_all_shows_the_defaults_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "show", "--all", "--config", "/dev/null"]) == 0
+    assert 'mode = "hold"                           # default\n' in capsys.readouterr().out

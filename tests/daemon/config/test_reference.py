@@ -1,0 +1,46 @@
+"""The key reference and the JSON Schema are what the schema in Python says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.config.reference import render_page, render_schema
+from daemon.config.schema import Config
+from daemon.config.section import keys_of
+
+ROOT = Path(__file__).resolve().parents[3]
+AGAIN = "run docs/configuration.py"
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert (ROOT / "docs/configuration.md").read_text("utf-8") == render_page(), AGAIN
+
+
+def test_the_schema_is_up_to_date() -> None:
+    assert (ROOT / "configs/schema.json").read_text("utf-8") == render_schema(), AGAIN
+
+
+@pytest.mark.parametrize("path", [path for path, _ in keys_of(Config)], ids=".".join)
+def test_key_has_a_line_on_the_page(path: tuple[str, ...]) -> None:
+    _, _, table = render_page().partition(f"\n## [{'.'.join(path[:-1])}]\n")
+    assert f"\n| `{path[-1]}` |" in table.partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("path", [path for path, _ in keys_of(Config)], ids=".".join)
+def test_key_is_in_the_schema_with_its_meaning_and_what_is_allowed(path: tuple[str, ...]) -> None:
+    schema = json.loads(render_schema())
+    found: Any = schema
+    for part in path:
+        found = found["additionalProperties"] if part == "NAME" else found["properties"][part]
+        found = {**found, **schema["$defs"][found["$ref"].rpartition("/")[2]]} if "$ref" in found else found
+    assert found["description"].endswith(".")
+    assert {"allowed", "enum", "minimum", "pattern", "type"} & found.keys()
+
+
+def test_schema_forbids_keys_it_does_not_know() -> None:
+    schema = json.loads(render_schema())
+    assert all(table["additionalProperties"] is False for table in [schema, *schema["$defs"].values()])
