@@ -1,0 +1,104 @@
+"""What the doctor found, for people and for programs. Pure."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from daemon.doctor.findings import Finding, Outcome
+
+MASK = "(secret)"
+
+_LOOKS_SECRET = re.compile(r"\b(?:sk|ek)[-_][A-Za-z0-9_-]{8,}|(?i:bearer)\s+\S+")
+_COLOURS = {Outcome.PASS: "32", Outcome.WARN: "33", Outcome.FAIL: "1;31", Outcome.SKIP: "2"}
+_NAME_WIDTH = 18
+_INDENT = " " * (2 + 2 + 2 + 4 + 2)
+_WORDS = {Outcome.PASS: "passed", Outcome.WARN: "to look at", Outcome.FAIL: "failed", Outcome.SKIP: "skipped"}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`heading` is of the whole box: what was examined, and how. `took_s`: how long all of it was."""
+
+    version: str
+    heading: Sequence[str]
+    daemon_running: bool
+    findings: Sequence[Finding]
+    took_s: float
+
+    @property
+    def ok(self) -> bool:
+        return not any(finding.outcome is Outcome.FAIL for finding in self.findings)
+
+
+def exit_code(report: Report) -> int:
+    """1 if anything failed; what is only worth a look is 0."""
+    return 0 if report.ok else 1
+
+
+def counts(report: Report) -> Mapping[Outcome, int]:
+    return {outcome: sum(one.outcome is outcome for one in report.findings) for outcome in Outcome}
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Keys are only ever added. `fix` is null where there is nothing to do."""
+    return {
+        "version": report.version,
+        "ok": report.ok,
+        "daemon_running": report.daemon_running,
+        "counts": {outcome.value: count for outcome, count in counts(report).items()},
+        "checks": [
+            {
+                "number": finding.check.number,
+                "group": finding.check.group.name.lower(),
+                "name": finding.check.name,
+                "outcome": finding.outcome.value,
+                "detail": finding.verdict.detail,
+                "fix": finding.fix or None,
+            }
+            for finding in report.findings
+        ],
+    }
+
+
+def as_text(report: Report, *, width: int = 100, colour: bool = False) -> str:
+    """At most `width` columns, save for words that are longer."""
+    lines = list(report.heading)
+    for group, findings in groupby(report.findings, key=lambda finding: finding.check.group):
+        lines += ["", group.value]
+        for finding in findings:
+            lines += _lines(finding, width, colour)
+    return "\n".join([*lines, "", _sum(report)])
+
+
+def _lines(finding: Finding, width: int, colour: bool) -> Iterator[str]:
+    outcome = finding.outcome.value
+    shown = f"\x1b[{_COLOURS[finding.outcome]}m{outcome}\x1b[0m" if colour else outcome
+    first = f"  {finding.check.number} {shown}  {finding.check.name:<{_NAME_WIDTH}} "
+    room = max(30, width - len(_INDENT) - _NAME_WIDTH)
+    said, *more = textwrap.wrap(finding.verdict.detail, room, break_long_words=False) or [""]
+    yield (first + said).rstrip()
+    below = _INDENT[1:] + " " * _NAME_WIDTH
+    yield from (f"{below}{line}" for line in more)
+    if finding.fix:
+        yield from (
+            f"{below}{'-> ' if number == 0 else '   '}{line}"
+            for number, line in enumerate(textwrap.wrap(finding.fix, room - 3, break_long_words=False))
+        )
+
+
+def _sum(report: Report) -> str:
+    said = ", ".join(f"{count} {_WORDS[outcome]}" for outcome, count in counts(report).items() if count)
+    return f"{said}; {len(report.findings)} checks in {report.took_s:.1f} s"
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """Without `secrets`, and without whatever looks like a key."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, MASK)
+    return _LOOKS_SECRET.sub(MASK, text)
