@@ -10,8 +10,8 @@ from daemon.config.section import Section, allowed_values, is_section, named_sec
 _HEAD = """\
 # Every key of harkd with its default. A configuration needs only the keys that differ.
 #
-# Read are /etc/harkd/harkd.toml, then /etc/harkd/conf.d/*.toml by name, then /etc/harkd/devices/HOSTNAME.toml,
-# and at last the environment, as HARKD_TALK__MODE=toggle; what comes later wins, key by key.
+# Read are /etc/harkd/harkd.toml, then /etc/harkd/conf.d/*.toml by name, then devices/HOSTNAME.toml there, and
+# at last the environment, as HARKD_TALK__MODE=toggle; what comes later wins, key by key.
 # The API key does not belong here: it goes into /etc/harkd/openai_api_key, mode 0600.
 """
 
