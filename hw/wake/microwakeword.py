@@ -41,9 +41,9 @@ class _Files:
 class MicroWakeWordDetector:
     """Windows of 10 ms at 16 kHz, judged three at a time.
 
-    Costs 2 to 2.5 ms of CPU per second of sound on a server core, less than 0.15 ms in 99 of 100 windows; a Pi
-    Zero 2 W is some 20 to 30 times slower (estimated). The word is heard 100 to 250 ms after its end as a rule, at
-    times a little before. docs/wake-word.md has how often it is heard, and how often wrongly.
+    Costs 2 to 2.5 ms of CPU per second of sound on a server core, less than 0.15 ms in 99 of 100 windows; a
+    Pi Zero 2 W is some 20 to 30 times slower (estimated). The word is heard 100 to 250 ms after its end as a
+    rule, at times a little before. docs/wake-word.md has how often it is heard, and how often wrongly.
 
     `word` is one of `WORDS`. `threshold` is how likely the word has to be, above 0 and below 1: a lower one
     hears the word more often, and more often where nobody said it. None takes what the model's author
