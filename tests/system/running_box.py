@@ -81,8 +81,10 @@ class Box:
         base.write_text(_CONFIG.format(url=url, socket=self.socket, microphone=microphone, speaker=speaker))
         above.write_text(more)
         self._log = directory / "log"
-        command = [sys.executable, "-m", "daemon", "run", "--verbose"]
-        state = {"OPENAI_API_KEY": "any", "STATE_DIRECTORY": str(directory / "state")}
+        command = [sys.executable, "-m", "daemon", "run"]
+        kept = directory / "state"
+        kept.mkdir(exist_ok=True)  # systemd makes it
+        state = {"OPENAI_API_KEY": "any", "STATE_DIRECTORY": str(kept)}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, "--config", str(base), "--config", str(above)],

@@ -1,4 +1,4 @@
-"""A box of which nothing is told but its device's name holds a conversation on cards that do one thing only."""
+"""A box told nothing but its devices' names holds a conversation on cards that do one thing only."""
 
 from __future__ import annotations
 
