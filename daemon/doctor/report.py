@@ -16,7 +16,8 @@ MASK = "(secret)"
 _LOOKS_SECRET = re.compile(r"\b(?:sk|ek)[-_][A-Za-z0-9_-]{8,}|(?i:bearer)\s+\S+")
 _COLOURS = {Outcome.PASS: "32", Outcome.WARN: "33", Outcome.FAIL: "1;31", Outcome.SKIP: "2"}
 _NAME_WIDTH = 18
-_INDENT = " " * (2 + 2 + 2 + 4 + 2)
+_BELOW = " " * (2 + 2 + 1 + 4 + 2 + _NAME_WIDTH + 1)
+_NARROWEST = 30
 _WORDS = {Outcome.PASS: "passed", Outcome.WARN: "to look at", Outcome.FAIL: "failed", Outcome.SKIP: "skipped"}
 
 
@@ -79,16 +80,12 @@ def _lines(finding: Finding, width: int, colour: bool) -> Iterator[str]:
     outcome = finding.outcome.value
     shown = f"\x1b[{_COLOURS[finding.outcome]}m{outcome}\x1b[0m" if colour else outcome
     first = f"  {finding.check.number} {shown}  {finding.check.name:<{_NAME_WIDTH}} "
-    room = max(30, width - len(_INDENT) - _NAME_WIDTH)
+    room = max(_NARROWEST, width - len(_BELOW))
     said, *more = textwrap.wrap(finding.verdict.detail, room, break_long_words=False) or [""]
     yield (first + said).rstrip()
-    below = _INDENT[1:] + " " * _NAME_WIDTH
-    yield from (f"{below}{line}" for line in more)
-    if finding.fix:
-        yield from (
-            f"{below}{'-> ' if number == 0 else '   '}{line}"
-            for number, line in enumerate(textwrap.wrap(finding.fix, room - 3, break_long_words=False))
-        )
+    yield from (_BELOW + line for line in more)
+    fix = textwrap.wrap(finding.fix, room - 3, break_long_words=False)
+    yield from (f"{_BELOW}{'   ' if number else '-> '}{line}" for number, line in enumerate(fix))
 
 
 def _sum(report: Report) -> str:
