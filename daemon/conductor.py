@@ -113,10 +113,11 @@ class Conductor:
 
     def step(self, event: ev.Event) -> str | None:
         """Give the appliance one event and do what it asks for; answers why it was refused, or None."""
-        self._refusal = None
         self._inbox.append(event)
-        if not self._pumping:
-            self._pump()
+        if self._pumping:  # caused by one under way, whose answer it must not take
+            return None
+        self._refusal = None
+        self._pump()
         return self._refusal
 
     def _pump(self) -> None:
