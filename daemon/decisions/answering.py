@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from daemon import events as ev
 from daemon.decisions.state import CHIME_PAUSE_S, BoxState, Handlers
-from daemon.transitions import Alarm, Answer, Signal, Turn
+from daemon.transitions import Alarm, Answer, Signal, Speaker, Turn
 
 
 def _answer_started(box: BoxState, event: ev.AnswerStarted, now: float) -> None:
     was_sent = box.turn is Turn.SENT
     box.response_id = event.response_id
     box.answer_deadline = None
+    box.answer_sounds = box.speaker is Speaker.PLAYING  # what comes is queued behind that
+    if box.follow_until is not None:  # a tool was called: what was heard was not the whole answer
+        box.follow_until = None
+        box.until_silence = True
     box.move(Signal.STARTED)
     if was_sent:
         box.do(ev.ForgetTurn())
@@ -43,7 +47,8 @@ def _answer_cut(box: BoxState, event: ev.AnswerCut, now: float) -> None:
 
 
 def _playback_started(box: BoxState, event: ev.PlaybackStarted, now: float) -> None:
-    box.move(Signal.QUEUED)
+    if box.move(Signal.QUEUED):
+        box.answer_sounds = box.answer in (Answer.GENERATING, Answer.QUEUED)
 
 
 def _playback_drained(box: BoxState, event: ev.PlaybackDrained, now: float) -> None:

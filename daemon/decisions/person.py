@@ -20,7 +20,7 @@ def _pressed(box: BoxState, event: ev.Pressed, now: float) -> None:
     elif box.muted:
         box.cut(now)
         box.do(ev.Refuse(MUTED, Trouble.MUTED))
-    elif box.answering and box.settings.barge_in is BargeIn.OFF and box.turn not in FLOOR:
+    elif box.answer_under_way and box.settings.barge_in is BargeIn.OFF and box.turn not in FLOOR:
         box.do(ev.Refuse("the answer is played to its end", Trouble.BUSY))
     elif box.settings.mode is TalkMode.HANDS_FREE:
         box.cut(now)

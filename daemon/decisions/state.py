@@ -52,6 +52,7 @@ class BoxState:
         self.period_s = period_s
         self.user_speaking = False
         self.response_id: str | None = None
+        self.answer_sounds = False  # the last to play was one, and not the box itself
         self.turn_ms = 0.0
         self.speech_ms = 0.0
         self.detector_heard = False
@@ -84,6 +85,11 @@ class BoxState:
     def answering(self) -> bool:
         """Something is being generated or played that an interruption would cut."""
         return self.answer is not Answer.NONE or self.speaker is Speaker.PLAYING
+
+    @property
+    def answer_under_way(self) -> bool:
+        """It is not merely a sound of the box's own that would be cut."""
+        return self.answer is not Answer.NONE or (self.speaker is Speaker.PLAYING and self.answer_sounds)
 
     @property
     def judging(self) -> bool:
@@ -208,8 +214,11 @@ class BoxState:
 
     def follow_up(self, now: float) -> None:
         """After the answer to a turn that was not held: listen for a reply for a while."""
-        over = not self.answering and self.turn is Turn.IDLE
-        if over and self.until_silence and self.settings.follow_up_s and not self.muted:
+        if self.answering:
+            return
+        heard, self.answer_sounds = self.answer_sounds, False
+        wanted = self.until_silence and self.settings.follow_up_s and not self.muted
+        if heard and wanted and self.turn is Turn.IDLE:
             self.follow_until = max(now, self.gate_opens) + self.settings.follow_up_s
             self.until_silence = False
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.journeys.test_ears_hands_lights import made, virtual
+from box import RATE_HZ, Box, voice
+
+from daemon.events import Phase
+from daemon.talk import BargeIn, TalkSettings
+from tests.journeys.test_ears_hands_lights import detector, made, phase, spoken, virtual
 
 
 @virtual
@@ -12,3 +16,67 @@ async def test_refusal_in_words_is_told_to_whoever_asked_too() -> None:
         await box.live(100)
         answer = await box.app.handle_request({"command": "press"})
         assert answer == {"ok": False, "error": "the microphone is muted"}
+
+
+# ---- follow-up -----------------------------------------------------------------------
+
+FOLLOW_UP = TalkSettings(follow_up_s=5.0)
+
+
+async def tap(box: Box) -> None:
+    await box.press()
+    await box.live(10)
+    await box.release()
+
+
+@virtual
+async def test_sound_of_the_boxs_own_is_not_an_answer_that_may_be_replied_to() -> None:
+    async with made(FOLLOW_UP, devices={"detector": detector()}, earcons=True) as box:
+        await tap(box)
+        await box.live(600)  # nothing said
+        box.app.set_volume(50)
+        await box.live(50)
+        assert phase(box) is Phase.IDLE
+
+
+@virtual
+async def test_nobody_is_listened_to_while_a_tool_runs_and_the_answer_comes_after_it() -> None:
+    async with made(FOLLOW_UP, devices={"detector": detector()}) as box:
+        await tap(box)
+        await box.live(130, spoken(600))
+        box.server.created("r1")  # calls a tool
+        box.server.done("r1")
+        await box.live(5)
+        assert phase(box) is not Phase.FOLLOW_UP
+        box.server.answer("r2", "i2", voice(RATE_HZ))
+        await box.live(20)
+        assert not box.app.conductor.appliance.judging
+        await box.live(150)
+        assert phase(box) is Phase.FOLLOW_UP
+
+
+@virtual
+async def test_reply_is_waited_for_after_the_whole_answer_not_before_a_tool() -> None:
+    async with made(FOLLOW_UP, devices={"detector": detector()}) as box:
+        await tap(box)
+        await box.live(130, spoken(600))
+        box.server.answer("r1", "i1", voice(2400))  # "Let me see", and a tool
+        await box.live(50)
+        box.server.answer("r2", "i2", voice(RATE_HZ))
+        await box.live(50, spoken(200))  # what the microphone hears of it
+        assert phase(box) is Phase.SPEAKING
+        await box.live(150)
+        assert phase(box) is Phase.FOLLOW_UP
+
+
+# ---- sounds of the box's own ---------------------------------------------------------
+
+
+@virtual
+async def test_press_is_not_refused_for_the_click_of_a_volume_button() -> None:
+    async with made(TalkSettings(barge_in=BargeIn.OFF), earcons=True) as box:
+        await box.live(100)
+        box.app.set_volume(50)
+        await box.live(1)
+        await box.press()
+        assert phase(box) is Phase.LISTENING
