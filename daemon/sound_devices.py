@@ -166,6 +166,8 @@ class SoundDevices:
     def want(self) -> None:
         """Have open what the box needs now; asked after every step, so it costs next to nothing."""
         box = self.conductor.appliance
+        if not box.answering or not box.wants_microphone or box.microphone_lost is not None:
+            self._gain.duck(False)  # for nobody: no period will say so
         self.keeper.want(Port.MICROPHONE, box.wants_microphone)
         if self._settings.speaker_always_open or box.wants_speaker:
             if self._linger is not None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from box import RATE_HZ, Box, voice
+from array import array
 
+from box import PERIOD_FRAMES, RATE_HZ, Box, voice
+
+from daemon.duplex import Listened
 from daemon.events import Phase
 from daemon.talk import BargeIn, TalkSettings
 from tests.journeys.test_ears_hands_lights import detector, made, phase, spoken, virtual
@@ -80,3 +83,39 @@ async def test_press_is_not_refused_for_the_click_of_a_volume_button() -> None:
         await box.live(1)
         await box.press()
         assert phase(box) is Phase.LISTENING
+
+
+# ---- a voice over the answer ---------------------------------------------------------
+
+
+async def suspected(box: Box) -> None:
+    """The answer plays, and is played more softly: somebody may be speaking."""
+    box.server.answer("r1", "i1", array("h", [10_000] * 4 * RATE_HZ).tobytes())
+    await box.live(20)
+    box.app.sound.mic_tap.deliver(Listened(bytes(PERIOD_FRAMES * 2), suspected=True))
+    await box.settle()
+    for _ in range(5):
+        box.speaker.play()
+    assert loudness(box) < 1100
+
+
+def loudness(box: Box) -> int:
+    return array("h", box.speaker.played)[-1]
+
+
+@virtual
+async def test_answer_is_not_kept_soft_for_somebody_a_muted_box_cannot_hear() -> None:
+    async with made(TalkSettings(barge_in=BargeIn.LOCAL_VAD)) as box:
+        await suspected(box)
+        box.app.mute(True)
+        await box.live(120)
+        assert loudness(box) == 10_000
+
+
+@virtual
+async def test_answer_is_not_kept_soft_when_the_microphone_has_gone() -> None:
+    async with made(TalkSettings(barge_in=BargeIn.LOCAL_VAD)) as box:
+        await suspected(box)
+        box.microphone.unplug()
+        await box.live(200)
+        assert loudness(box) == 10_000
