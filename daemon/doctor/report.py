@@ -81,11 +81,16 @@ def _lines(finding: Finding, width: int, colour: bool) -> Iterator[str]:
     shown = f"\x1b[{_COLOURS[finding.outcome]}m{outcome}\x1b[0m" if colour else outcome
     first = f"  {finding.check.number} {shown}  {finding.check.name:<{_NAME_WIDTH}} "
     room = max(_NARROWEST, width - len(_BELOW))
-    said, *more = textwrap.wrap(finding.verdict.detail, room, break_long_words=False) or [""]
+    said, *more = _wrapped(finding.verdict.detail, room) or [""]
     yield (first + said).rstrip()
     yield from (_BELOW + line for line in more)
-    fix = textwrap.wrap(finding.fix, room - 3, break_long_words=False)
+    fix = _wrapped(finding.fix, room - 3)
     yield from (f"{_BELOW}{'   ' if number else '-> '}{line}" for number, line in enumerate(fix))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Commands and paths stay whole."""
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _sum(report: Report) -> str:

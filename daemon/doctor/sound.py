@@ -214,7 +214,7 @@ CHECKS = (
         Group.SOUND,
         "loop-back",
         "The microphone hears a short tone from the loudspeaker: how loud, how late.",
-        "Turn the loudspeaker up: alsamixer. A headset, or a speakerphone that cancels echo, is silent here.",
+        "Turn the loudspeaker up: alsamixer. A headset, or a device that cancels echo itself, is never heard.",
         loop_back,
         needs=(24, 27),
     ),

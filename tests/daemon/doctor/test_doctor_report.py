@@ -27,8 +27,7 @@ Software and configuration
 Sound
   23 FAIL  microphone         hw:CARD=Jabra: no microphone
                               on such a card
-                              -> Did you mean
-                                 'hw:CARD=USB'?
+                              -> Did you mean 'hw:CARD=USB'?
   24 SKIP  microphone opens   check 23 failed
 
 Service and board
