@@ -241,6 +241,7 @@ class SoundDevices:
             self.conductor.microphone_speaks(mic.rate_hz, mic.period_s)
         else:
             rate_hz = self._speaker.format.rate_hz
+            self.conductor.step(ev.SpeakerLost())  # what waits is for the other one's rate
             self.speaker_tap.use(self._ring())
             self.conductor.playing.retune(rate_hz)
             self._on_speaker_rate(rate_hz)
@@ -269,5 +270,5 @@ class SoundDevices:
             self.conductor.step(ev.SpeakerLost())
         elif change.state is PortState.OPENING:
             self.speaker_tap.lead_in(self._settings.lead_in_ms)
-        elif change.state is PortState.WORKING:
+        elif change.state in (PortState.WORKING, PortState.CLOSED):  # at rest: the next sound will tell
             playing.audible = True

@@ -8,6 +8,7 @@ from box import PERIOD_FRAMES, RATE_HZ, Box, voice
 
 from daemon.duplex import Listened
 from daemon.events import Phase
+from daemon.sound_devices import SoundSettings
 from daemon.talk import BargeIn, TalkSettings
 from tests.journeys.test_ears_hands_lights import detector, made, phase, spoken, virtual
 
@@ -119,3 +120,38 @@ async def test_answer_is_not_kept_soft_when_the_microphone_has_gone() -> None:
         box.microphone.unplug()
         await box.live(200)
         assert loudness(box) == 10_000
+
+
+# ---- a loudspeaker that rests --------------------------------------------------------
+
+RESTING = SoundSettings(speaker_always_open=False)
+
+
+@virtual
+async def test_loudspeaker_exchanged_at_rest_costs_one_answer_not_the_box() -> None:
+    async with made(sound=RESTING) as box:
+        await box.live(1)
+        box.speaker.plug(rate_hz=48_000)
+        box.server.answer("r1", "i1", voice(RATE_HZ))
+        await box.live(10)
+        assert phase(box) is Phase.IDLE
+        assert box.server.of("conversation.item.truncate")[-1]["audio_end_ms"] == 0
+        box.server.answer("r2", "i2", voice(RATE_HZ))
+        await box.live(130)
+        assert len(box.speaker.played.strip(b"\0")) > 1.9 * 2 * RATE_HZ
+        assert phase(box) is Phase.IDLE
+
+
+@virtual
+async def test_answer_is_heard_from_its_beginning_by_a_loudspeaker_that_was_missing_for_the_last() -> None:
+    async with made(sound=RESTING) as box:
+        await box.live(1)
+        box.speaker.unplug()
+        box.server.answer("r1", "i1", voice(RATE_HZ))
+        await box.live(300)
+        assert phase(box) is Phase.IDLE
+        await box.live(1000)
+        box.speaker.plug()
+        box.server.answer("r2", "i2", voice(RATE_HZ))
+        await box.live(130)
+        assert voice(RATE_HZ) in box.speaker.played
