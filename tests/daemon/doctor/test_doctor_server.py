@@ -1,7 +1,8 @@
-"""What the doctor finds out about a server: names, TLS with certificates of the test's own, proxies, the key."""
+"""What the doctor finds out about a server: names, TLS with certificates of its own, proxies, the key."""
 
 from __future__ import annotations
 
+import queue
 import shlex
 import socket
 import ssl
@@ -158,9 +159,9 @@ def test_certificate_signed_by_itself_is_a_sentence(certificate: Path) -> None:
 
 
 def test_certificate_of_another_host_is_a_sentence(certificate: Path) -> None:
-    with listening(over_tls(certificate)) as port:
-        with pytest.raises(DeviceError, match="cannot be trusted: IP address mismatch"):
-            server(f"wss://127.0.0.1:{port}/v1/realtime", certificate).connect()
+    mismatch = pytest.raises(DeviceError, match="cannot be trusted: IP address mismatch")
+    with listening(over_tls(certificate)) as port, mismatch:
+        server(f"wss://127.0.0.1:{port}/v1/realtime", certificate).connect()
 
 
 def test_nobody_there_is_a_sentence() -> None:
@@ -171,9 +172,9 @@ def test_nobody_there_is_a_sentence() -> None:
 
 
 def test_what_is_no_tls_is_an_os_error() -> None:
-    with listening(lambda client: client.sendall(b"SSH-2.0-x\r\n")) as port:
-        with pytest.raises(OSError, match=r"(?i)ssl|reset|eof"):
-            server(f"wss://localhost:{port}/v1/realtime").connect()
+    strange = pytest.raises(OSError, match=r"(?i)ssl|reset|eof")
+    with listening(lambda client: client.sendall(b"SSH-2.0-x\r\n")) as port, strange:
+        server(f"wss://localhost:{port}/v1/realtime").connect()
 
 
 def test_http_proxy_is_gone_through(certificate: Path) -> None:
@@ -194,9 +195,9 @@ def test_http_proxy_that_refuses_is_a_sentence(answer: bytes, said: str) -> None
         client.recv(4096)
         client.sendall(answer)
 
-    with listening(refuse) as port:
-        with pytest.raises(DeviceError, match=f"the proxy: it does not connect to .*{said}"):
-            server("wss://api.openai.com/v1/realtime", proxy=f"http://127.0.0.1:{port}").connect()
+    refused = pytest.raises(DeviceError, match=f"the proxy: it does not connect to .*{said}")
+    with listening(refuse) as port, refused:
+        server("wss://api.openai.com/v1/realtime", proxy=f"http://127.0.0.1:{port}").connect()
 
 
 def test_of_another_proxy_only_the_proxy_itself_is_checked() -> None:
@@ -236,12 +237,12 @@ def test_server_that_does_not_tell_its_time_is_not_compared(
 
 @pytest.mark.parametrize("proxy", ["", "socks5://127.0.0.1:{port}"])
 def test_key_is_never_sent_without_tls(proxy: str) -> None:
-    received: list[bytes] = []
-    with listening(lambda client: received.append(client.recv(4096))) as port:
+    received: queue.Queue[bytes] = queue.Queue()
+    with listening(lambda client: received.put(client.recv(4096))) as port:
         url = "wss://api.openai.com/v1/realtime" if proxy else f"ws://127.0.0.1:{port}/v1/realtime"
         with pytest.raises(DeviceError, match="over TLS only"):
             server(url, proxy=proxy.format(port=port)).ask_model()
-    assert received == [b""]
+        assert received.get(timeout=5) == b""
 
 
 def test_key_with_a_line_break_is_not_sent_and_not_told() -> None:

@@ -1,0 +1,116 @@
+"""`harkd doctor` as a process: on the virtual card, on files, and beside a running box."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.virtual_card import VirtualCard
+from tests.system.virtual_room import echo
+
+pytestmark = pytest.mark.system
+
+KEY = "planted-key-0123456789"
+RATE_HZ = 48_000
+CARDS = """
+[audio.capture]
+device = "mic"
+[audio.playback]
+device = "speaker"
+[session]
+url = "ws://127.0.0.1:1/v1/realtime"
+[control]
+socket = "{directory}/control.sock"
+"""
+
+
+def doctor(directory: Path, config: str, *words: str) -> subprocess.CompletedProcess[str]:
+    file = directory / "harkd.toml"
+    file.write_text(config.format(directory=directory))
+    command = [sys.executable, "-m", "daemon", "doctor", "--config", str(file), *words]
+    environment = {**os.environ, "OPENAI_API_KEY": KEY, "COLUMNS": "100"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+
+
+def examined(directory: Path, config: str) -> dict[int, dict[str, Any]]:
+    """The checks by number."""
+    done = doctor(directory, config, "--json")
+    assert KEY not in done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert done.returncode == (0 if report["ok"] else 1)
+    return {check["number"]: check for check in report["checks"]}
+
+
+def outcomes(checks: dict[int, dict[str, Any]], *numbers: int) -> dict[int, str]:
+    return {number: checks[number]["outcome"] for number in numbers}
+
+
+@contextmanager
+def hiss(card: VirtualCard) -> Iterator[None]:
+    """A quiet room, for six seconds: longer than it takes."""
+    chance = random.Random(1)
+    pcm = array("h", [round(chance.gauss(0, 100)) for _ in range(6 * RATE_HZ)]).tobytes()
+    thread = threading.Thread(target=card.say, args=(pcm, RATE_HZ), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(30)
+
+
+def test_microphone_that_hears_the_room_but_not_the_loudspeaker(
+    virtual_card: VirtualCard, tmp_path: Path
+) -> None:
+    with hiss(virtual_card):
+        checks = examined(tmp_path, CARDS)
+    assert outcomes(checks, 12, 23, 24, 25, 26, 27) == dict.fromkeys((12, 23, 24, 25, 26, 27), "PASS")
+    assert checks[24]["detail"] == "48000 Hz, 1 ch"
+    assert checks[25]["detail"].startswith("-50 dBFS")
+    assert checks[28]["outcome"] == "WARN"
+    assert "not heard" in checks[28]["detail"]
+
+
+def test_loudspeaker_is_heard_with_level_and_latency(virtual_card: VirtualCard, tmp_path: Path) -> None:
+    with echo(virtual_card, RATE_HZ, delay_ms=40, gain=0.25):
+        checks = examined(tmp_path, CARDS)
+    assert checks[28]["outcome"] == "PASS", checks[28]
+    words = checks[28]["detail"].split()
+    assert 40 <= int(words[2]) <= 400  # the room's 40 ms, and what both cards hold
+    assert -34 <= int(words[5]) <= -30  # a quarter of -20 dBFS is -32
+
+
+def test_silent_microphone_and_missing_loudspeaker_fail(virtual_card: VirtualCard, tmp_path: Path) -> None:
+    checks = examined(tmp_path, CARDS.replace('"speaker"', '"trumpet"'))
+    assert outcomes(checks, 25, 26, 27, 28) == {25: "FAIL", 26: "FAIL", 27: "SKIP", 28: "SKIP"}
+    assert "nothing but zeros" in checks[25]["detail"]
+    assert "trumpet: no speaker of this name" in checks[26]["detail"]
+
+
+def test_frozen_card_fails_in_time_and_ends_the_process(virtual_card: VirtualCard, tmp_path: Path) -> None:
+    virtual_card.wedge("mic")
+    try:
+        checks = examined(tmp_path, CARDS)
+    finally:
+        virtual_card.unwedge("mic")
+    failures = [checks[number]["detail"] for number in range(21, 29) if checks[number]["outcome"] == "FAIL"]
+    assert len(failures) == 1
+    assert "no answer within" in failures[0]
+
+
+def test_text_is_printed_for_people(virtual_card: VirtualCard, tmp_path: Path) -> None:
+    done = doctor(tmp_path, CARDS)
+    assert done.returncode == 1  # a silent microphone
+    assert done.stderr == ""
+    assert "  23 PASS  microphone         mic\n" in done.stdout
+    assert "\x1b" not in done.stdout
