@@ -148,6 +148,8 @@ class SoundDevices:
             self._tune_duplex()
             self._judge_echo()
         self.want()
+        # One that rests, too: how it talks is known only when it was open, and the first answer needs that.
+        self.keeper.want(Port.SPEAKER, True)
         await self.keeper.start()
 
     async def stop(self) -> None:

@@ -130,7 +130,7 @@ RESTING = SoundSettings(speaker_always_open=False)
 @virtual
 async def test_loudspeaker_exchanged_at_rest_costs_one_answer_not_the_box() -> None:
     async with made(sound=RESTING) as box:
-        await box.live(1)
+        await box.live(1100)
         box.speaker.plug(rate_hz=48_000)
         box.server.answer("r1", "i1", voice(RATE_HZ))
         await box.live(10)
@@ -143,9 +143,21 @@ async def test_loudspeaker_exchanged_at_rest_costs_one_answer_not_the_box() -> N
 
 
 @virtual
+async def test_first_answer_is_heard_although_the_loudspeaker_is_not_what_it_seemed_before_it_was_open() -> None:
+    box = made(sound=RESTING)
+    box.speaker.plug(rate_hz=48_000)
+    async with box:
+        await box.live(1100)
+        assert not box.speaker.holds_device
+        box.server.answer("r1", "i1", voice(RATE_HZ))
+        await box.live(130)
+        assert len(box.speaker.played.strip(b"\0")) > 1.9 * 2 * RATE_HZ
+
+
+@virtual
 async def test_answer_is_heard_from_its_beginning_by_a_loudspeaker_that_was_missing_for_the_last() -> None:
     async with made(sound=RESTING) as box:
-        await box.live(1)
+        await box.live(1100)
         box.speaker.unplug()
         box.server.answer("r1", "i1", voice(RATE_HZ))
         await box.live(300)

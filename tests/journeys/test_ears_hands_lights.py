@@ -349,7 +349,7 @@ async def test_devices_that_come_back_with_other_rates_are_used_as_they_are() ->
 async def test_loudspeaker_that_rests_between_answers_is_there_for_the_next() -> None:
     settings = SoundSettings(speaker_always_open=False, lead_in_ms=50)
     async with made(sound=settings) as box:
-        await box.live(1)
+        await box.live(1100)
         assert not box.speaker.holds_device
         box.server.answer("r1", "i1", voice(RATE_HZ))
         await box.live(20)
