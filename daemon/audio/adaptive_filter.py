@@ -48,6 +48,7 @@ class EchoFilter:
         fall = 10 ** (-_FIRST_GUESS_FALL_DB_PER_S / 10 * block_frames / rate_hz * blocks)
         self._first_guess = np.repeat(fall[:, None], shape[1], axis=1).astype(np.float32)
         self._far = np.zeros(shape, np.complex64)  # the spectra of the latest blocks, newest first
+        self._far_power = np.zeros(shape, np.float32)
         self._path = np.zeros(shape, np.complex64)
         self._doubt = self._first_guess.copy()
         self._noise = np.full(shape[1], 1e-3, np.float32)
@@ -63,7 +64,7 @@ class EchoFilter:
         if self._silent_blocks > len(self._far):
             return Cancelled(near, self._nothing, self._nothing)
         self._remember(far)
-        spectrum = np.einsum("pk,pk->k", self._path, self._far)
+        spectrum = np.sum(self._path * self._far, axis=0)
         residual = near - np.fft.irfft(spectrum)[self._frames :].astype(np.float32)
         expected = self._learn(residual)
         return Cancelled(residual, _power(spectrum) / 2, expected)
@@ -76,18 +77,21 @@ class EchoFilter:
     def forget_sound(self) -> None:
         """There is a gap before the next block; the path stays known."""
         self._far[:] = 0
+        self._far_power[:] = 0
         self._last_far[:] = 0
 
     def _remember(self, far: Samples) -> None:
         self._far[1:] = self._far[:-1]
         self._far[0] = np.fft.rfft(np.concatenate([self._last_far, far]))
+        self._far_power[1:] = self._far_power[:-1]
+        self._far_power[0] = _power(self._far[0])
         self._last_far = far
 
     def _learn(self, residual: Samples) -> Spectrum:
         """Returns the power of the echo that was to be expected in the residual."""
         padded = np.concatenate([self._silence, residual])
         error = np.fft.rfft(padded).astype(np.complex64)
-        far_power = _power(self._far)
+        far_power = self._far_power
         error_power = _power(error)
         self._noise += (1 - _NOISE_MEMORY) * (error_power - self._noise)
         # A sound that sets in within this block is not in the average yet, and would be learned as echo.
@@ -103,11 +107,11 @@ class EchoFilter:
 
     def _constrain(self) -> None:
         """Take from some partitions in turn what wrapped around: all of them at once would cost double."""
-        for _ in range(_CONSTRAINED_AT_ONCE):
-            taps = np.fft.irfft(self._path[self._next_constrained])
-            taps[self._frames :] = 0
-            self._path[self._next_constrained] = np.fft.rfft(taps)
-            self._next_constrained = (self._next_constrained + 1) % len(self._path)
+        some = slice(self._next_constrained, self._next_constrained + _CONSTRAINED_AT_ONCE)
+        taps = np.fft.irfft(self._path[some])
+        taps[:, self._frames :] = 0
+        self._path[some] = np.fft.rfft(taps)
+        self._next_constrained = some.stop if some.stop < len(self._path) else 0
 
 
 def _power(spectrum: npt.NDArray[np.complex64]) -> Spectrum:

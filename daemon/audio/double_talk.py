@@ -209,7 +209,7 @@ class _Evidence:
         echo = self._bands @ cancelled.expected * 10 ** (self._allowance_db / 10)
         expected = echo + self._linger(cancelled) + _NOISE_MARGIN * noise + _LEAST_POWER
         excess_db = 10 * np.log10((heard + _LEAST_POWER) / expected)
-        self._excess_db += 0.5 * (np.clip(excess_db, _LOWEST_DB, _HIGHEST_DB) - self._excess_db)
+        self._excess_db += 0.5 * (_within(excess_db, _LOWEST_DB, _HIGHEST_DB) - self._excess_db)
         evidence = float(np.mean(np.maximum(self._excess_db - _CLEAR_DB, 0))) - _NEEDED_DB
         self.total = min(max(0.0, self.total + evidence), _MOST)
         self._learn_allowance(excess_db, echo > noise)
@@ -234,9 +234,8 @@ class _Evidence:
     def _learn_allowance(self, excess_db: Spectrum, audible: npt.NDArray[np.bool_]) -> None:
         up = _SUSPICIOUS_UP if self.total > _SUSPECT else _ALLOWANCE_UP
         rate = np.where(excess_db > 0, up, _ALLOWANCE_DOWN) * audible
-        self._allowance_db = np.clip(
-            self._allowance_db + rate * np.clip(excess_db, -10, 10), *_ALLOWANCE_DB
-        ).astype(np.float32)
+        allowance_db = self._allowance_db + rate * _within(excess_db, -10, 10)
+        self._allowance_db = _within(allowance_db, *_ALLOWANCE_DB)
 
 
 _COMPARED_FRAMES = 3072  # 192 ms of residual
@@ -295,3 +294,8 @@ class _Recent:
 def _power(samples: Samples, frames: int | None = None) -> Spectrum:
     spectrum = np.fft.rfft(samples, frames)
     return (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+
+
+def _within(values: Spectrum, low: float, high: float) -> Spectrum:
+    """As `np.clip`, which takes three times as long over 18 numbers."""
+    return np.minimum(np.maximum(values, low), high)
