@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import statistics
 import subprocess
 import sys
 import threading
@@ -105,6 +106,12 @@ class Box:
         assert answer["ok"], answer
         return answer
 
+    def refusal(self, command: str) -> str:
+        """Why it does not do that."""
+        answer = request(self.socket, {"command": command}, 5.0)
+        assert not answer["ok"], answer
+        return str(answer["error"])
+
     def status(self) -> dict[str, Any]:
         status: dict[str, Any] = self.ask("status")["status"]
         return status
@@ -190,18 +197,25 @@ def converted(pcm: bytes, from_hz: int, to_hz: int) -> bytes:
     return resampler.feed(pcm) + resampler.flush()
 
 
-def likeness(heard: bytes, said: bytes) -> float:
-    """The largest normalised correlation of `said` with a stretch of `heard`."""
+def likeness(heard: bytes, said: bytes, rate_hz: int) -> float:
+    """How alike what was said and the place most like it are, 1 for the same: the median over its louder
+    halves of a second, since a busy machine breaks sound off here and there.
+    """
     whole = np.frombuffer(heard, "<i2").astype(float)
-    part = np.frombuffer(said, "<i2").astype(float)
+    count = max(1, round(len(said) / rate_hz))
+    pieces = np.array_split(np.frombuffer(said, "<i2").astype(float), count)
+    loudest = max(float(np.mean(piece**2)) for piece in pieces)
+    return statistics.median(_likeness(whole, piece) for piece in pieces if np.mean(piece**2) > loudest / 10)
+
+
+def _likeness(whole: np.ndarray, part: np.ndarray) -> float:
     if len(whole) < len(part):
         whole = np.pad(whole, (0, len(part) - len(whole)))
     size = 1 << (len(whole) + len(part)).bit_length()
     product = np.fft.rfft(whole, size) * np.conj(np.fft.rfft(part, size))
-    correlation = np.fft.irfft(product, size)[: max(1, len(whole) - len(part) + 1)]
-    at = int(np.argmax(correlation))
-    energy = float(np.sqrt(np.sum(whole[at : at + len(part)] ** 2) * np.sum(part**2)))
-    return float(correlation[at]) / max(energy, 1.0)
+    at = int(np.argmax(np.fft.irfft(product, size)[: len(whole) - len(part) + 1]))
+    there = whole[at : at + len(part)]
+    return float(np.dot(there, part) / max(np.linalg.norm(there) * np.linalg.norm(part), 1.0))
 
 
 def last_sound_ms(recording: Recording, start_frame: int) -> float:

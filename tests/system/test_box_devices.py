@@ -11,6 +11,7 @@ import pytest
 from daemon.simulator import SimulatorServer
 from tests.system.running_box import (
     SESSION_HZ,
+    VOICE_HZ,
     Ambience,
     Box,
     answer_with,
@@ -36,7 +37,7 @@ def ask_aloud(server: SimulatorServer, box: Box, room: Ambience, name: str) -> f
     box.await_phase("speaking")
     box.await_phase("idle")
     [connection] = server.connections
-    return likeness(connection.committed_audio()[-1], read_voice(name, SESSION_HZ))
+    return likeness(connection.committed_audio()[-1], read_voice(name, SESSION_HZ), SESSION_HZ)
 
 
 def test_microphone_pulled_out_and_put_back_goes_on_in_the_same_conversation(
@@ -85,7 +86,7 @@ def test_loudspeaker_pulled_out_in_mid_answer_tells_how_far_it_was_heard(
         back_s = box.await_device("speaker", "working")
         with virtual_card.recording() as recording:
             understood = ask_aloud(server, box, room, "Rear_Right")
-            heard = likeness(recording.pcm(), read_voice("Front_Left"))
+            heard = likeness(recording.pcm(), read_voice("Front_Left"), VOICE_HZ)
         heard_ms = [truncate["audio_end_ms"] for truncate in cut]
         print(
             f"lost after {lost_s:.2f} s, back after {back_s:.2f} s, heard {heard_ms} ms of the answer cut, "

@@ -52,11 +52,13 @@ def test_conversation_on_cards_that_do_one_thing_only(
         box.await_phase("speaking")
         status = box.await_phase("idle")
         [committed] = server.connections[0].committed_audio()
-    asked = likeness(committed, read_voice("Front_Center", SESSION_HZ))
+    asked = likeness(committed, read_voice("Front_Center", SESSION_HZ), SESSION_HZ)
     samples = array("h", played.read_bytes())
     channels = [samples[channel::mouths].tobytes() for channel in range(mouths)]
     # by way of 24 kHz it went
-    answered = likeness(channels[0], converted(converted(answer, rate_hz, SESSION_HZ), SESSION_HZ, rate_hz))
+    answered = likeness(
+        channels[0], converted(converted(answer, rate_hz, SESSION_HZ), SESSION_HZ, rate_hz), rate_hz
+    )
     print(f"likeness of the question at the server {asked:.3f}, of the answer at the card {answered:.3f}")
     assert asked > 0.95
     assert answered > 0.95

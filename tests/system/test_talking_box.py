@@ -52,8 +52,8 @@ def test_spoken_question_goes_up_and_the_answer_comes_out_until_it_is_interrupte
         [committed] = server.connections[0].committed_audio()
         heard = recording.pcm()[: cut_at * 2]
 
-    asked = likeness(committed, converted(question, VOICE_HZ, SESSION_HZ))
-    answered = likeness(heard, read_voice(ANSWER[0]))
+    asked = likeness(committed, converted(question, VOICE_HZ, SESSION_HZ), SESSION_HZ)
+    answered = likeness(heard, read_voice(ANSWER[0]), VOICE_HZ)
     print(
         f"question at the server: likeness {asked:.3f}; answer from the loudspeaker: {answered:.3f}; "
         f"sound after the interruption: {after_ms:.0f} ms"
