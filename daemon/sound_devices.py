@@ -251,6 +251,9 @@ class SoundDevices:
 
     def _microphone_changed(self, change: DeviceChange) -> None:
         box = self.conductor.appliance
+        if change.state in (*FAILED, PortState.CLOSED):
+            self.mic_tap.discard()
+            self.conductor.ears.forget()  # a turn does not begin with what was said before a gap
         if change.state in FAILED:
             if box.microphone_lost is None:
                 self.conductor.note_error(f"microphone: {change.reason}")

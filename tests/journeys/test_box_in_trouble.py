@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from array import array
 
 from box import PERIOD_FRAMES, RATE_HZ, Box, voice
@@ -9,7 +10,8 @@ from box import PERIOD_FRAMES, RATE_HZ, Box, voice
 from daemon.duplex import Listened
 from daemon.events import Phase
 from daemon.sound_devices import SoundSettings
-from daemon.talk import BargeIn, TalkSettings
+from daemon.talk import BargeIn, Capture, TalkSettings
+from hw.fakes import FakeVoiceDetector
 from tests.journeys.test_ears_hands_lights import detector, made, phase, spoken, virtual
 
 
@@ -143,7 +145,7 @@ async def test_loudspeaker_exchanged_at_rest_costs_one_answer_not_the_box() -> N
 
 
 @virtual
-async def test_first_answer_is_heard_although_the_loudspeaker_is_not_what_it_seemed_before_it_was_open() -> None:
+async def test_first_answer_is_heard_although_the_loudspeaker_is_not_what_it_seemed() -> None:
     box = made(sound=RESTING)
     box.speaker.plug(rate_hz=48_000)
     async with box:
@@ -167,3 +169,46 @@ async def test_answer_is_heard_from_its_beginning_by_a_loudspeaker_that_was_miss
         box.server.answer("r2", "i2", voice(RATE_HZ))
         await box.live(130)
         assert voice(RATE_HZ) in box.speaker.played
+
+
+# ---- a microphone that comes and goes ------------------------------------------------
+
+OLD, NEW = b"\x03\x03" * PERIOD_FRAMES, b"\x01\x01" * PERIOD_FRAMES
+"""Periods of the sound before and after a gap."""
+
+
+def sent_after(box: Box, start: int) -> set[int]:
+    """The sample values that went up."""
+    return set(array("h", box.server.appended()[start:]))
+
+
+@virtual
+async def test_turn_on_demand_does_not_begin_with_what_was_heard_when_it_was_last_open() -> None:
+    talk = TalkSettings(capture=Capture.ON_DEMAND, follow_up_s=1.0)
+    loud = FakeVoiceDetector(rate_hz=RATE_HZ, window_ms=10, threshold=8000)
+    async with made(talk, devices={"detector": loud}) as box:
+        await tap(box)
+        await box.live(130, b"\x00\x40" * PERIOD_FRAMES * 60)
+        box.server.answer("r1", "i1", b"\x01\x00" * 2400)
+        await box.live(400, OLD * 400)  # during the follow-up, too
+        assert not box.microphone.holds_device
+        sent = len(box.server.appended())
+        await box.press()
+        await box.live(40, NEW * 40)
+        assert sent_after(box, sent) <= {0, 0x101}
+
+
+@virtual
+async def test_turn_does_not_begin_with_what_was_heard_before_the_microphone_was_unplugged() -> None:
+    async with made() as box:
+        await box.live(40, OLD * 40)
+        box.microphone.unplug()
+        await box.live(100)
+        box.microphone.plug()
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            await box.settle()
+        assert box.microphone.running
+        await box.press()
+        await box.live(40, NEW * 40)
+        assert sent_after(box, 0) <= {0, 0x101}
