@@ -1,0 +1,148 @@
+"""Brings a changed configuration into force, or says why not. Shell around the configuration's files."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+
+from daemon.config.diff import Change, diff, diff_files
+from daemon.config.files import ConfigError, Place, read_sources
+from daemon.config.last_good import LastGood
+from daemon.config.layers import Problem
+from daemon.config.settle import Settle
+from daemon.config.sources import Loaded, resolve
+from daemon.config.watch import Watch, directories_of, fingerprint
+
+log = logging.getLogger("harkd")
+
+POLL_S = 5.0
+"""How often files are looked at without an event: 1 ms of stat for 20 files on the smallest board."""
+
+POLL_WITHOUT_EVENTS_S = 1.0
+HELD_S = 0.25
+"""How often it is asked whether the turn is over: soon enough to beat the next one."""
+
+GATHER_S = 0.05
+"""Events of so long are taken together: a busy directory nearby costs no more than 20 looks a second."""
+
+Apply = Callable[[Loaded, Sequence[Change]], None]
+
+
+class Reload:
+    """What is in force, and the way for something else to get there.
+
+    `apply` is given a configuration whose settings are right, and how it differs from the one in force. Only
+    while `may_apply` says so is it called, or anything read. It may raise `ConfigError`, before it has
+    changed anything, for what only it can know, as an agent that names a missing tool.
+
+    `on_problems` is told when there are mistakes that are meant, and told `()` when they are gone. Until then
+    the configuration that was in force stays in force. `problems` are those of which everybody knows already.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        in_force: Loaded,
+        apply: Apply,
+        may_apply: Callable[[], bool],
+        on_problems: Callable[[Sequence[Problem]], None],
+        last_good: LastGood | None = None,
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        self.in_force = in_force
+        self.problems = tuple(problems)
+        self._place = place
+        self._apply = apply
+        self._may_apply = may_apply
+        self._on_problems = on_problems
+        self._last_good = last_good
+        self._settle = Settle()
+        self._asked = asyncio.Event()
+        self._events = asyncio.Event()
+        self._unsaved: Loaded | None = None
+
+    def ask(self) -> None:
+        """As SIGHUP and `harkd reload` do: read now, and tell of mistakes at once."""
+        self._asked.set()
+        self._events.set()
+
+    async def run(self) -> None:
+        """Until it is cancelled. Whatever the file system does ends in `on_problems` or in the journal."""
+        loop = asyncio.get_running_loop()
+        watch = Watch()
+        if watch.works:
+            loop.add_reader(watch.descriptor, self._on_event, watch)
+        try:
+            while True:
+                watch.look_after(directories_of(self._place))
+                poll_s = POLL_S if watch.works else POLL_WITHOUT_EVENTS_S
+                deadline = self.step(loop.time(), being_written=watch.being_written)
+                await self._save()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(min(deadline, loop.time() + poll_s)):
+                        await self._events.wait()
+                        if not self._asked.is_set():
+                            await asyncio.sleep(GATHER_S)
+                self._events.clear()
+        finally:
+            if watch.descriptor >= 0:
+                loop.remove_reader(watch.descriptor)
+            watch.close()
+
+    def _on_event(self, watch: Watch) -> None:
+        watch.drain()
+        self._events.set()
+
+    def step(self, now: float, *, being_written: bool = False) -> float:
+        """Look at the files, and take them if it is time; answers when to look again at the latest."""
+        self._settle.seen(fingerprint(self._place), now, being_written=being_written)
+        if self._asked.is_set():
+            self._asked.clear()
+            self._settle.ask(now)
+        if not self._settle.is_due(now):
+            return self._next_look(now)
+        if not self._may_apply():
+            return now + HELD_S
+        problems = self._take()
+        if self._settle.read(now, mistaken=bool(problems)) or not problems:
+            self._tell(problems)
+        return self._next_look(now)
+
+    def _next_look(self, now: float) -> float:
+        deadline = self._settle.next_deadline()
+        return now + POLL_S if deadline is None else deadline
+
+    def _take(self) -> Sequence[Problem]:
+        loaded = resolve(read_sources(self._place))
+        if not isinstance(loaded, Loaded):
+            return loaded
+        changes = diff(self.in_force.config, loaded.config)
+        changes += diff_files(self.in_force.sources, loaded.sources)
+        if changes:
+            try:
+                self._apply(loaded, changes)
+            except ConfigError as error:
+                return error.problems
+            log.info(
+                "config: revision %s is in force: %s", loaded.sources.revision, "; ".join(map(str, changes))
+            )
+        if loaded.sources.revision != self.in_force.sources.revision:
+            self._unsaved = loaded
+        self.in_force = loaded
+        return ()
+
+    def _tell(self, problems: Sequence[Problem]) -> None:
+        if tuple(problems) != self.problems:
+            self.problems = tuple(problems)
+            self._on_problems(self.problems)
+
+    async def _save(self) -> None:
+        if self._last_good is None or self._unsaved is None:
+            return
+        loaded, self._unsaved = self._unsaved, None
+        try:
+            await asyncio.to_thread(self._last_good.keep, loaded.sources, self._place)
+        except OSError as error:  # a full or read-only disk: the box runs on
+            log.warning("config: revision %s is not saved: %s", loaded.sources.revision, error)

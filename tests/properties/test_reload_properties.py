@@ -1,0 +1,179 @@
+"""Whatever is done to a configuration directory: what is in force is right, and in the end what is there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from daemon.config.diff import Change
+from daemon.config.files import Place, load
+from daemon.config.layers import Problem
+from daemon.config.reload import Reload
+from daemon.config.settle import PATIENCE_S, RESTLESS_S, SHRUNK_S
+from daemon.config.sources import Loaded
+
+RIGHT = [f"[talk]\nhold_s = {seconds}\nanswer_s = {seconds}\n" for seconds in (2, 3, 4)]
+WRONG = ["[talk]\nhold_s = -1\n", "[talk", "\xff\xfe", "[talk]\nhold_s = 3\nhold_s = 4", "[tlak]\n"]
+NAMES = ["harkd.toml", "conf.d/10.toml", "conf.d/20.toml", "devices/kitchen.toml"]
+
+
+class Operator:
+    """Somebody who does things to `etc`, one way or another, and half of them at times."""
+
+    def __init__(self, etc: Path) -> None:
+        self.etc = etc
+        self.numbers = count()
+
+    def write(self, name: str, text: str) -> None:
+        self._make_way(name)
+        self.file(name).write_text(text, encoding="latin-1")
+
+    def tear(self, name: str, text: str) -> None:
+        self.write(name, text[: len(text) // 2])
+
+    def empty(self, name: str, text: str) -> None:
+        self.write(name, "")
+
+    def rename(self, name: str, text: str) -> None:
+        """As rsync does."""
+        self._make_way(name)
+        beside = self.file(name).with_name(f".{Path(name).name}.{next(self.numbers)}")
+        beside.write_text(text, encoding="latin-1")
+        os.replace(beside, self.file(name))
+
+    def link(self, name: str, text: str) -> None:
+        """As a release directory with a link to the current one does."""
+        self._make_way(name)
+        target = self.etc.parent / f"release-{next(self.numbers)}.toml"
+        target.write_text(text, encoding="latin-1")
+        beside = self.file(name).with_name(f".link-{next(self.numbers)}")
+        beside.symlink_to(target)
+        os.replace(beside, self.file(name))
+
+    def link_to_nothing(self, name: str, text: str) -> None:
+        self.delete(name, text)
+        self._make_way(name)
+        self.file(name).symlink_to("nothing")
+
+    def swap_directory(self, name: str, text: str) -> None:
+        """The whole directory is another one at once, as `git worktree` and Kubernetes do."""
+        new = self.etc.with_name(f"new-{next(self.numbers)}")
+        if self.etc.is_dir():
+            shutil.copytree(self.etc, new, symlinks=True)
+        new.mkdir(exist_ok=True)
+        old = self.etc.with_name(f"old-{next(self.numbers)}")
+        if os.path.lexists(self.etc):
+            os.rename(self.etc, old)
+        os.rename(new, self.etc)
+        self.write(name, text)
+
+    def delete(self, name: str, text: str) -> None:
+        if self.file(name).is_dir():
+            shutil.rmtree(self.file(name))
+        elif os.path.lexists(self.file(name)):
+            self.file(name).unlink()
+
+    def delete_all(self, name: str, text: str) -> None:
+        shutil.rmtree(self.etc, ignore_errors=True)
+
+    def make_directory(self, name: str, text: str) -> None:
+        self.delete(name, text)
+        self.file(name).mkdir(parents=True)
+
+    def forbid(self, name: str, text: str) -> None:
+        if self.file(name).exists():
+            self.file(name).chmod(0)
+
+    def file(self, name: str) -> Path:
+        return self.etc / name
+
+    def _make_way(self, name: str) -> None:
+        """A writer that finds a directory, or a link to nothing, where its file belongs."""
+        self.file(name).parent.mkdir(parents=True, exist_ok=True)
+        if self.file(name).is_dir() or self.file(name).is_symlink():
+            self.delete(name, "")
+
+
+DEEDS: list[Callable[[Operator, str, str], None]] = [
+    Operator.write,
+    Operator.tear,
+    Operator.empty,
+    Operator.rename,
+    Operator.link,
+    Operator.link_to_nothing,
+    Operator.swap_directory,
+    Operator.delete,
+    Operator.delete_all,
+    Operator.make_directory,
+    Operator.forbid,
+]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(DEEDS),
+        st.sampled_from(NAMES),
+        st.sampled_from(RIGHT + WRONG),
+        st.sampled_from([0.0, 0.02, 0.2, 0.4, 1.0, 3.0, 12.0]),
+        st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+class Watched:
+    """A box that writes down what it is told and refuses to hear anything in mid-turn."""
+
+    def __init__(self, place: Place) -> None:
+        self.in_turn = False
+        self.applied: list[Loaded] = []
+        self.problems: Sequence[Problem] = ()
+        self.reload = Reload(place, load(place), self._apply, lambda: not self.in_turn, self._hear)
+        self.now = 0.0
+
+    def _apply(self, loaded: Loaded, changes: Sequence[Change]) -> None:
+        assert not self.in_turn
+        assert changes
+        self.applied.append(loaded)
+
+    def _hear(self, problems: Sequence[Problem]) -> None:
+        assert problems != self.problems
+        self.problems = problems
+
+    def wait(self, seconds: float) -> None:
+        until = self.now + seconds
+        while self.now < until:
+            self.now = min(self.reload.step(self.now), until)
+
+
+@given(steps=STEPS, last=st.sampled_from(RIGHT), name=st.sampled_from(NAMES))
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_last_write_that_is_right_comes_into_force(
+    steps: list[tuple[Callable[[Operator, str, str], None], str, str, float, bool]],
+    last: str,
+    name: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    etc = tmp_path_factory.mktemp("box") / "etc"
+    operator = Operator(etc)
+    operator.write("harkd.toml", RIGHT[0])
+    place = Place((etc,), "kitchen")
+    box = Watched(place)
+    for do, file, text, seconds, box.in_turn in steps:
+        do(operator, file, text)
+        box.wait(seconds)
+        assert box.reload.in_force.config.talk.hold_s in (2, 3, 4, 15)  # right ones, and the default
+        assert not box.applied or box.applied[-1].config == box.reload.in_force.config
+    operator.delete_all("", "")
+    operator.rename(name, last)
+    box.in_turn = False
+    box.wait(SHRUNK_S + PATIENCE_S + RESTLESS_S)
+    assert box.reload.in_force.config == load(place).config
+    assert box.reload.in_force.sources.revision == load(place).sources.revision
+    assert box.problems == ()
+    shutil.rmtree(etc.parent)
