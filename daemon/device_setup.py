@@ -57,7 +57,7 @@ def _wake_word(wanted: hardware.WakeWord) -> WakeWordDetector | None:
     if wanted.engine == "none":
         return None
     try:
-        return load.wake_word(wanted.engine, word=wanted.word)
+        return load.wake_word(wanted.engine, word=wanted.word, **_given(threshold=wanted.threshold))
     except DeviceError as error:
         if error.fault is not Fault.LIBRARY_MISSING:
             raise
@@ -71,7 +71,7 @@ def bindings(button: hardware.Button) -> Bindings:
     return Bindings(hold=TALK, tap=TALK) if bound == Bindings() else bound
 
 
-def _given(**options: int | str) -> dict[str, Any]:
+def _given(**options: float | str) -> dict[str, Any]:
     """Without those that the driver finds out by itself."""
     return {name: value for name, value in options.items() if value != "auto"}
 

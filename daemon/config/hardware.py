@@ -21,11 +21,11 @@ def _or_auto(low: int, high: int) -> dict[str, Any]:
     return allowing(f'a whole number from {low} to {high}, or "auto"')
 
 
-def _in_range(low: int, high: int) -> AfterValidator:
+def _in_range(low: float, high: float) -> AfterValidator:
     """For numbers that may also be "auto"."""
 
-    def check(value: int | str) -> int | str:
-        if isinstance(value, int) and not low <= value <= high:
+    def check(value: float | str) -> float | str:
+        if not isinstance(value, str) and not low <= value <= high:
             raise ValueError(f"is {value}")
         return value
 
@@ -40,6 +40,7 @@ def _convertible(rate_hz: int | str) -> int | str:
 
 RateHz = Annotated[int | Literal["auto"], _in_range(8_000, 192_000), AfterValidator(_convertible)]
 Channels = Annotated[int | Literal["auto"], _in_range(1, 32)]
+Threshold = Annotated[float | Literal["auto"], _in_range(0.01, 0.99)]
 PeriodMs = Annotated[int | Literal["auto"], _in_range(5, 100)]
 
 
@@ -287,9 +288,14 @@ class Volume(Section):
 
 
 class WakeWord(Section):
-    engine: Literal["none", "openwakeword", "microwakeword"] = Field(
+    engine: Literal["none", "microwakeword"] = Field(
         default="none", description="What listens for the wake word, on this side only."
     )
-    word: str = Field(
-        default="okay_nabu", min_length=1, description="One of the words that the engine brings."
+    word: Literal["okay_nabu", "hey_jarvis", "hey_mycroft", "alexa"] = Field(
+        default="okay_nabu", description="What the box is called."
+    )
+    threshold: Threshold = Field(
+        default="auto",
+        description="How sure the engine must be; auto is what the word was trained for.",
+        json_schema_extra=allowing('a number above 0 and below 1, or "auto"'),
     )

@@ -192,7 +192,12 @@ class Config(Section):
     @field_validator("wake_word")
     @classmethod
     def _can_be_heard(cls, wake_word: WakeWord, info: ValidationInfo) -> WakeWord:
-        talk = info.data.get("talk")
-        if wake_word.engine != "none" and talk is not None and talk.capture == "on_demand":
+        vad, talk = info.data.get("vad"), info.data.get("talk")
+        listening = wake_word.engine != "none"
+        if listening and talk is not None and talk.capture == "on_demand":
             raise ValueError('nobody hears the wake word while talk.capture = "on_demand"')
+        if listening and vad is not None and vad.driver == "none":
+            raise ValueError('nothing ends a turn begun by the wake word while vad.driver = "none"')
+        if not listening and talk is not None and talk.barge_in == "wake_word":
+            raise ValueError('talk.barge_in = "wake_word" needs an engine')
         return wake_word

@@ -34,6 +34,10 @@ def _microphone_lost(box: BoxState, event: ev.MicrophoneLost, now: float) -> Non
     box.follow_until = None
     if box.move(Signal.DEAF):
         box.do(ev.StopStreaming())
+    elif box.turn in FLOOR and not box.turn_ms:  # opened for this turn, or just before it
+        box.turn_deadline = None
+        box.clear("no microphone")
+        box.refuse_deaf()
     elif box.turn is Turn.OPEN and box.until_silence:  # nobody will release it
         box.done(now)
 
@@ -86,7 +90,7 @@ def _wake_word_heard(box: BoxState, event: ev.WakeWordHeard, now: float) -> None
     if box.alarm is Alarm.RINGING:
         box.dismiss_alarm(now)
     elif not box.answering or box.settings.barge_in is BargeIn.WAKE_WORD:
-        box.talk(now, 0.0, until_silence=True)
+        box.talk(now, until_silence=True)  # it is found late: who makes no pause has begun to ask by then
 
 
 def _echo_judged(box: BoxState, event: ev.EchoJudged, now: float) -> None:

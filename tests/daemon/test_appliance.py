@@ -823,7 +823,7 @@ def test_held_turn_is_not_followed_up() -> None:
 
 def test_wake_word_opens_a_turn_that_silence_ends() -> None:
     box = ready()
-    play(box, [(1.0, ev.WakeWordHeard(), [ev.OpenTurn(0.0)])])
+    play(box, [(1.0, ev.WakeWordHeard(), [ev.OpenTurn(300.0)])])
     at = speak(box, 1.0, 30)
     play(box, [(at, ev.SpeechEnded(), []), (at + 0.01, MIC, COMMITTED)])
 
