@@ -261,6 +261,8 @@ class SoundDevices:
             self.conductor.step(ev.MicrophoneLost(change.reason))
         elif change.state is PortState.OPENING:
             self._capture.reset()
+        elif change.state is PortState.CLOSED and box.microphone_lost is not None:
+            self.conductor.step(ev.MicrophoneBack())  # nobody knows: the next turn opens it, and will tell
         elif change.state is PortState.SILENT:
             self.voice.went_wrong(Prompt.MICROPHONE_SILENT)
         elif box.microphone_lost is not None and change.state is PortState.WORKING:

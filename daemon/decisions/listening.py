@@ -34,9 +34,9 @@ def _microphone_lost(box: BoxState, event: ev.MicrophoneLost, now: float) -> Non
     box.follow_until = None
     if box.move(Signal.DEAF):
         box.do(ev.StopStreaming())
-    elif box.turn in FLOOR and not box.turn_ms:  # opened for this turn, or just before it
+    elif box.turn in FLOOR and not box.turn_ms and box.move(Signal.STOP):  # it was to be opened for this
         box.turn_deadline = None
-        box.clear("no microphone")
+        box.do(ev.ClearTurn("no microphone"))
         box.refuse_deaf()
     elif box.turn is Turn.OPEN and box.until_silence:  # nobody will release it
         box.done(now)

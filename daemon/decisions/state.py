@@ -101,8 +101,10 @@ class BoxState:
         """It should be open: what the device layer is asked for after every step."""
         if self.muted:
             return False
-        asked = self.turn in (*FLOOR, Turn.LIVE) or self.follow_until is not None
-        return asked or self.settings.capture is Capture.ALWAYS
+        if self.settings.capture is Capture.ALWAYS:
+            return True
+        missed = self.settings.mode is TalkMode.HANDS_FREE and self.microphone_lost is not None
+        return self.turn in (*FLOOR, Turn.LIVE) or self.follow_until is not None or missed
 
     @property
     def wants_speaker(self) -> bool:
@@ -134,7 +136,7 @@ class BoxState:
             preroll_ms = self.clean_preroll_ms(now)
         self.cut(now)
         if self.microphone_lost is not None:
-            self.do(ev.Refuse(f"no microphone: {self.microphone_lost}", Trouble.NO_MICROPHONE))
+            self.refuse_deaf()
             return
         if self.link is Link.DOWN and before in (Turn.IDLE, Turn.HELD):
             self.refuse_offline()
@@ -161,6 +163,9 @@ class BoxState:
     def refuse_offline(self) -> None:
         self.do(ev.ConnectNow())
         self.do(ev.Refuse(f"not connected: {self.link_reason}", self.link_trouble))
+
+    def refuse_deaf(self) -> None:
+        self.do(ev.Refuse(f"no microphone: {self.microphone_lost}", Trouble.NO_MICROPHONE))
 
     def done(self, now: float) -> None:
         self.move(Signal.DONE)
@@ -217,8 +222,9 @@ class BoxState:
         if self.answering:
             return
         heard, self.answer_sounds = self.answer_sounds, False
-        wanted = self.until_silence and self.settings.follow_up_s and not self.muted
-        if heard and wanted and self.turn is Turn.IDLE:
+        hearing = not self.muted and self.microphone_lost is None
+        wanted = self.until_silence and self.settings.follow_up_s and heard
+        if wanted and hearing and self.turn is Turn.IDLE:
             self.follow_until = max(now, self.gate_opens) + self.settings.follow_up_s
             self.until_silence = False
 

@@ -10,7 +10,7 @@ from box import PERIOD_FRAMES, RATE_HZ, Box, voice
 from daemon.duplex import Listened
 from daemon.events import Phase
 from daemon.sound_devices import SoundSettings
-from daemon.talk import BargeIn, Capture, TalkSettings
+from daemon.talk import BargeIn, Capture, TalkMode, TalkSettings
 from hw.fakes import FakeVoiceDetector
 from tests.journeys.test_ears_hands_lights import detector, made, phase, spoken, virtual
 
@@ -212,3 +212,33 @@ async def test_turn_does_not_begin_with_what_was_heard_before_the_microphone_was
         await box.press()
         await box.live(40, NEW * 40)
         assert sent_after(box, 0) <= {0, 0x101}
+
+
+@virtual
+async def test_microphone_missing_on_demand_is_told_at_the_press_and_found_by_a_later_one() -> None:
+    async with made(TalkSettings(capture=Capture.ON_DEMAND), prompts="en", earcons=True) as box:
+        await box.live(100)
+        box.microphone.unplug()
+        played = len(box.speaker.played)
+        await box.press()
+        await box.live(30)
+        assert any(box.speaker.played[played:]), "silence"
+        await box.live(300)
+        await box.release()
+        box.microphone.plug()
+        await box.live(300)
+        await box.ask_aloud()
+        assert len(box.server.of("input_audio_buffer.commit")) == 1
+
+
+@virtual
+async def test_microphone_missing_in_a_hands_free_box_is_waited_for_also_on_demand() -> None:
+    async with made(TalkSettings(mode=TalkMode.HANDS_FREE, capture=Capture.ON_DEMAND)) as box:
+        await box.live(100)
+        box.microphone.unplug()
+        await box.live(300)
+        box.microphone.plug()
+        await box.live(500)
+        sent = len(box.server.appended())
+        await box.live(10, NEW * 10)
+        assert sent_after(box, sent) == {0x101}

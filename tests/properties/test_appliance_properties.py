@@ -310,6 +310,8 @@ class Box(RuleBasedStateMachine):
         assert (box.phase is Phase.FOLLOW_UP) <= listening
         on_demand = box.settings.capture is Capture.ON_DEMAND
         at_rest = box.turn in (Turn.IDLE, Turn.HELD, Turn.SENT) and not listening
+        at_rest = at_rest and not (self.deaf and self.mode is TalkMode.HANDS_FREE)
+        assert not (listening and box.answer in (Answer.GENERATING, Answer.QUEUED))
         assert box.wants_microphone == (not box.muted and not (on_demand and at_rest))
         assert {call.call_id for call in box.waiting_calls.calls} == self.waiting
         assert (box.alarm is not Alarm.QUIET) == self.due
