@@ -69,6 +69,11 @@ def build_parser() -> argparse.ArgumentParser:
     show = _config_command(config_commands, "show", "what is set, and by which line of which file")
     show.add_argument("--all", action="store_true", help="the keys that have their default, too")
     show.add_argument("--json", action="store_true", help="for programs")
+    rollback = _config_command(config_commands, "rollback", "put the files of an earlier configuration back")
+    rollback.add_argument("revision", nargs="?", help="which (default: the last one that is not there now)")
+    rollback.add_argument(
+        "--state", type=Path, default=Path("/var/lib/harkd"), metavar="DIR", help="default %(default)s"
+    )
     config_commands.add_parser("defaults", help="every key with its default, as TOML")
     config_commands.add_parser("schema", help="every key as a JSON Schema, for editors")
 
@@ -221,9 +226,12 @@ def _simulate(arguments: argparse.Namespace) -> int:
 def _config(arguments: argparse.Namespace) -> int:
     from daemon.config.commands import answer
     from daemon.config.files import ConfigError
+    from daemon.config.last_good import RollbackError
 
     try:
         print(answer(arguments), end="")
+    except (RollbackError, OSError) as error:
+        return _fail(f"config {arguments.config_command}: {error}")
     except ConfigError as error:
         print(error, file=sys.stderr)
         return FAILED

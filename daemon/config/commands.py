@@ -10,6 +10,7 @@ from pathlib import Path
 
 from daemon.config.defaults import render_defaults
 from daemon.config.files import Place, load, this_box
+from daemon.config.last_good import ASIDE, LastGood, roll_back
 from daemon.config.origins import render_settings, settings_as_json
 from daemon.config.reference import render_schema
 
@@ -17,7 +18,11 @@ DEFAULT_CONFIG = Path("/etc/harkd")
 
 
 def answer(arguments: argparse.Namespace) -> str:
-    """The text to print. Raises `ConfigError`, with nothing printed, for a configuration with mistakes."""
+    """The text to print.
+
+    Raises `ConfigError` for a configuration with mistakes, `RollbackError` and `OSError` where there is no way
+    back.
+    """
     return _ANSWERS[arguments.config_command](arguments)
 
 
@@ -37,6 +42,13 @@ def _show(arguments: argparse.Namespace) -> str:
     return render_settings(loaded, place.hostname, defaults_too=arguments.all)
 
 
+def _rollback(arguments: argparse.Namespace) -> str:
+    last_good = LastGood(arguments.state / "config")
+    revision, changed = roll_back(_place(arguments), last_good, arguments.revision or "")
+    files = "".join(f"  {file}\n" for file in changed)
+    return f"revision {revision} is back; what was there is beside it as NAME{ASIDE}:\n{files}"
+
+
 def _place(arguments: argparse.Namespace) -> Place:
     here = this_box(arguments.config or [DEFAULT_CONFIG])
     return replace(here, hostname=arguments.hostname) if arguments.hostname else here
@@ -45,6 +57,7 @@ def _place(arguments: argparse.Namespace) -> Place:
 _ANSWERS: Mapping[str, Callable[[argparse.Namespace], str]] = {
     "check": _check,
     "show": _show,
+    "rollback": _rollback,
     "defaults": lambda arguments: render_defaults(),
     "schema": lambda arguments: render_schema(),
 }

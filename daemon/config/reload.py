@@ -74,18 +74,20 @@ class Reload:
         watch = Watch()
         if watch.works:
             loop.add_reader(watch.descriptor, self._on_event, watch)
+        poll_at = loop.time()
         try:
             while True:
-                watch.look_after(directories_of(self._place))
-                poll_s = POLL_S if watch.works else POLL_WITHOUT_EVENTS_S
+                if self._events.is_set() or loop.time() >= poll_at:
+                    self._events.clear()
+                    watch.look_after(directories_of(self._place))
+                    poll_at = loop.time() + (POLL_S if watch.works else POLL_WITHOUT_EVENTS_S)
                 deadline = self.step(loop.time(), being_written=watch.being_written)
                 await self._save()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(min(deadline, loop.time() + poll_s)):
+                    async with asyncio.timeout_at(min(deadline, poll_at)):
                         await self._events.wait()
                         if not self._asked.is_set():
                             await asyncio.sleep(GATHER_S)
-                self._events.clear()
         finally:
             if watch.descriptor >= 0:
                 loop.remove_reader(watch.descriptor)
@@ -97,14 +99,14 @@ class Reload:
 
     def step(self, now: float, *, being_written: bool = False) -> float:
         """Look at the files, and take them if it is time; answers when to look again at the latest."""
+        if (self._asked.is_set() or self._settle.is_due(now)) and not self._may_apply():
+            return now + HELD_S
         self._settle.seen(fingerprint(self._place), now, being_written=being_written)
         if self._asked.is_set():
             self._asked.clear()
             self._settle.ask(now)
         if not self._settle.is_due(now):
             return self._next_look(now)
-        if not self._may_apply():
-            return now + HELD_S
         problems = self._take()
         if self._settle.read(now, mistaken=bool(problems)) or not problems:
             self._tell(problems)

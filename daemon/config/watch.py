@@ -77,7 +77,7 @@ def directories_of(place: Place) -> set[Path]:
     for path in place.paths:
         ways += [path, *(path / folder for folder in _FOLDERS)]
         try:
-            ways += [file for _, file in files_of(path, place.hostname)]
+            ways += [file for _, file in files_of(path, place.hostname) if file.is_symlink()]
         except OSError:
             continue
     return {directory for way in ways for directory in _along(way.absolute())}

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.config.diff import Change
@@ -114,6 +114,7 @@ DEEDS: list[Callable[[Operator, str, str], None]] = [
     Operator.make_directory,
     Operator.forbid,
 ]
+DEEDS_THAT_WRITE = [Operator.write, Operator.rename, Operator.link, Operator.swap_directory]
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(DEEDS),
@@ -151,10 +152,18 @@ class Watched:
             self.now = min(self.reload.step(self.now), until)
 
 
-@given(steps=STEPS, last=st.sampled_from(RIGHT), name=st.sampled_from(NAMES))
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=STEPS,
+    is_alone=st.booleans(),
+    do_last=st.sampled_from(DEEDS_THAT_WRITE),
+    last=st.sampled_from(RIGHT),
+    name=st.sampled_from(NAMES),
+)
+@settings(max_examples=500, deadline=None)
 def test_last_write_that_is_right_comes_into_force(
     steps: list[tuple[Callable[[Operator, str, str], None], str, str, float, bool]],
+    is_alone: bool,
+    do_last: Callable[[Operator, str, str], None],
     last: str,
     name: str,
     tmp_path_factory: pytest.TempPathFactory,
@@ -169,9 +178,14 @@ def test_last_write_that_is_right_comes_into_force(
         box.wait(seconds)
         assert box.reload.in_force.config.talk.hold_s in (2, 3, 4, 15)  # right ones, and the default
         assert not box.applied or box.applied[-1].config == box.reload.in_force.config
-    operator.delete_all("", "")
-    operator.rename(name, last)
     box.in_turn = False
+    if is_alone:
+        operator.delete_all("", "")
+        operator.rename(name, RIGHT[0])
+        box.wait(20)
+    else:
+        operator.delete_all("", "")
+    do_last(operator, name, last)
     box.wait(SHRUNK_S + PATIENCE_S + RESTLESS_S)
     assert box.reload.in_force.config == load(place).config
     assert box.reload.in_force.sources.revision == load(place).sources.revision

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from daemon.cli import main
+from daemon.config.files import Place, read_sources
+from daemon.config.last_good import LastGood
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 
@@ -44,3 +46,22 @@ def test_the_environment_counts(
 def test_all_shows_the_defaults_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "show", "--all", "--config", "/dev/null"]) == 0
     assert 'mode = "hold"                           # default\n' in capsys.readouterr().out
+
+
+def test_rollback_puts_back_what_worked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "etc.toml"
+    file.write_text("talk.hold_s = 3")
+    place = Place((file,))
+    sources = read_sources(place)
+    LastGood(tmp_path / "config").keep(sources, place)
+    file.write_text("talk.hold_s = -3")
+    assert main(["config", "rollback", "--config", str(file), "--state", str(tmp_path)]) == 0
+    assert file.read_text() == "talk.hold_s = 3"
+    said = capsys.readouterr().out
+    assert said.startswith(f"revision {sources.revision} is back;")
+    assert said.endswith(f"\n  {file}\n")
+
+
+def test_rollback_without_a_way_back_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "rollback", "--config", str(tmp_path), "--state", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "harkd config rollback: no configuration has been kept yet\n"
