@@ -8,10 +8,13 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from daemon.doctor.facts import Subject
-from daemon.doctor.findings import Check, Finding, Group, Outcome, Verdict, failed, skipped
+from daemon.doctor.findings import Check, Finding, Group, Outcome, Verdict, failed, skipped, warned
 from hw.errors import DeviceError
 
 log = logging.getLogger("harkd")
+
+_REPLUG = "Unplug the device and plug it in again, or start the machine anew."
+_UNHANG = {Group.SOUND: _REPLUG, Group.PINS: _REPLUG}
 
 
 class Examination:
@@ -47,7 +50,7 @@ class Examination:
             if verdict is None:
                 stuck = check.number
                 self.hung = True
-                verdict = failed(f"no answer within {check.limit_s:g} s")
+                verdict = failed(f"no answer within {check.limit_s:g} s", _UNHANG.get(check.group, ""))
             if before or verdict.outcome is Outcome.FAIL:
                 failures[check.number] = before or check.number
             findings.append(Finding(check, verdict))
@@ -72,6 +75,11 @@ def _made(check: Check, subject: Subject) -> Verdict:
         return check.run(subject)
     except DeviceError as error:
         return failed(f"{error.device}: {error.detail}", error.remedy)
+    except PermissionError as error:
+        return warned(
+            f"{error.filename or 'something'} may not be looked at by this user",
+            "Run it as root: sudo harkd doctor",
+        )
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return failed(f"{where}{error.strerror or error}")

@@ -16,10 +16,14 @@ from daemon.config.schema import Config
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Whether there is an API key, never the key. `source`: where it was found; `problem`: why it was not."""
+    """Whether there is an API key, never the key. `source`: where it was found; `problem`: why it was not.
+
+    `denied`: there is one, and this user may not read it.
+    """
 
     source: str = ""
     problem: str = ""
+    denied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ class ThisMachine:
     def key(self) -> Key:
         try:
             found = api_key_reader(self._environ, self._key_file)()
+        except PermissionError as error:
+            return Key(problem=str(error.strerror or error), denied=error.errno is not None)
         except (OSError, ValueError) as error:
             return Key(problem=str(error))
         return Key(self._source() if found else "")

@@ -32,7 +32,8 @@ def name(subject: Subject) -> Verdict:
     addresses = subject.network.resolve()
     if not addresses:
         return failed(f"{host} has no address")
-    return passed(f"{host}{' (the proxy)' if proxy else ''} is {addresses[0]}")
+    named = f"{host} (the proxy)" if proxy else host
+    return passed(named if host in addresses else f"{named} is {addresses[0]}")
 
 
 def connection(subject: Subject) -> Verdict:
@@ -52,7 +53,10 @@ def connection(subject: Subject) -> Verdict:
 def key_accepted(subject: Subject) -> Verdict:
     if not _may_ask(subject):
         return skipped(_NOT_ASKED)
-    if not subject.machine.key().source:
+    key = subject.machine.key()
+    if key.denied:
+        return skipped("this user may not read the key")
+    if not key.source:
         return failed("there is no key", "Put the key into /etc/harkd/openai_api_key, mode 0600.")
     status = subject.network.ask_model().status
     if status == 401:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from daemon.doctor.findings import Finding, Outcome
+from daemon.doctor.findings import Finding, Outcome, Verdict
 
 MASK = "(secret)"
 
@@ -96,6 +96,16 @@ def _wrapped(text: str, width: int) -> list[str]:
 def _sum(report: Report) -> str:
     said = ", ".join(f"{count} {_WORDS[outcome]}" for outcome, count in counts(report).items() if count)
     return f"{said}; {len(report.findings)} checks in {report.took_s:.1f} s"
+
+
+def without_secrets(findings: Iterable[Finding], secrets: Sequence[str]) -> list[Finding]:
+    """The same, fit to be shown to anybody."""
+    return [replace(finding, verdict=_cleaned(finding.verdict, secrets)) for finding in findings]
+
+
+def _cleaned(verdict: Verdict, secrets: Sequence[str]) -> Verdict:
+    detail, fix = redacted(verdict.detail, secrets), redacted(verdict.fix, secrets)
+    return replace(verdict, detail=detail, fix=fix)
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:

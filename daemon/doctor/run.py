@@ -21,9 +21,9 @@ from daemon.doctor.examination import Examination
 from daemon.doctor.facts import Subject
 from daemon.doctor.machine import ThisMachine, read
 from daemon.doctor.registry import CHECKS
-from daemon.doctor.report import Report, as_json, as_text, exit_code, redacted
+from daemon.doctor.report import Report, as_json, as_text, exit_code, without_secrets
 from daemon.doctor.server import ThisServer
-from daemon.doctor.service import ThisService
+from daemon.doctor.unit import ThisService
 from daemon.run import STATE_DIRECTORY
 
 DAEMON_S = 2.0
@@ -41,7 +41,7 @@ def doctor(paths: Sequence[Path], *, for_programs: bool, wants_lamp: bool) -> in
     config, is_usable = _configuration(paths)
     subject = _subject(config, machine, wants_lamp)
     examination = Examination(CHECKS)
-    findings = examination.run(subject)
+    findings = without_secrets(examination.run(subject), [machine.secret()])
     report = Report(
         version("harkd"),
         _heading(paths, is_usable, subject),
@@ -50,7 +50,7 @@ def doctor(paths: Sequence[Path], *, for_programs: bool, wants_lamp: bool) -> in
         time.monotonic() - began,
     )
     shown = json.dumps(as_json(report), indent=2) if for_programs else _text(report)
-    print(redacted(shown, [machine.secret()]), flush=True)
+    print(shown, flush=True)
     if examination.hung:  # the interpreter would wait for drivers that do not answer
         sys.stderr.flush()
         os._exit(exit_code(report))

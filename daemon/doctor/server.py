@@ -110,7 +110,9 @@ def _dial(host: str, port: int) -> socket.socket:
     except TimeoutError:
         raise DeviceError(Fault.LOST, f"{host}:{port}", f"no answer within {TIMEOUT_S:g} s") from None
     except OSError as error:
-        raise DeviceError(Fault.LOST, f"{host}:{port}", error.strerror or str(error)) from None
+        here = host in ("localhost", "::1") or host.startswith("127.")
+        remedy = "Start the server on this machine, or correct session.url." if here else ""
+        raise DeviceError(Fault.LOST, f"{host}:{port}", error.strerror or str(error), remedy) from None
 
 
 def _through(connection: socket.socket, host: str, port: int) -> None:

@@ -46,6 +46,8 @@ def key_present(subject: Subject) -> Verdict:
     found = subject.machine.key()
     if found.source:
         return passed(f"found in {found.source}")
+    if found.denied:
+        return warned(found.problem, "Run it as root: sudo harkd doctor")
     if not needs_key(subject.config.session):
         return passed("none, and the server on this machine needs none")
     return failed(found.problem or "there is none")

@@ -17,10 +17,14 @@ FAINT_DBFS = -80.0
 DC_PERCENT = 5.0
 CLIPPED_SAMPLES = 10
 """One clap clips some samples."""
+ZEROS_MS = 1000
 LATE_MS = 400.0
 """There and back, by cable or air, takes 40 to 150 ms; Bluetooth takes this."""
 
 SOUND_SERVERS = ("pipewire", "pulseaudio", "wireplumber")
+
+OURS = ("harkd", "python", "python3")
+"""What the daemon's process is called, by its command or by `python -m daemon`."""
 
 _HELD = "harkd is running and has the devices: stop it to check (sudo systemctl stop harkd)"
 
@@ -38,7 +42,7 @@ def others(subject: Subject) -> Verdict:
     holders = subject.sound.holders()
     if holders is None:
         return skipped("the kernel shows no sound cards, so it does not say")
-    ours = {"harkd"} if subject.daemon is not None else set()
+    ours = OURS if subject.daemon is not None else ()
     programs = [one for one in holders if one.process not in SOUND_SERVERS and one.process not in ours]
     if programs:
         said = ", ".join(
@@ -130,7 +134,7 @@ def _of_daemon(subject: Subject, port: str) -> Verdict | None:
         return None
     said: Mapping[str, Any] = subject.daemon.get(port) or {}
     state, reason = said.get("state", "unknown"), said.get("reason", "")
-    if said.get("holds_device"):
+    if said.get("holds_device") and state != "wedged":
         return passed(f"harkd has it open at {said.get('rate_hz')} Hz, {said.get('channels')} ch")
     if said.get("muted"):
         return skipped("harkd is running and muted: its microphone is closed")
@@ -144,7 +148,7 @@ def _level_of_daemon(daemon: Mapping[str, Any]) -> Verdict:
     levels: Mapping[str, Any] = said.get("levels") or {}
     if not said.get("holds_device") or "rms_dbfs" not in levels:
         return skipped("harkd is running, and its microphone is not open now")
-    if levels.get("zeros_ms", 0) >= 1000:
+    if said.get("state") == "silent" or levels.get("zeros_ms", 0) >= ZEROS_MS:
         return failed("harkd hears nothing but zeros: it is muted, or this channel is not connected")
     return passed(f"harkd hears {levels['rms_dbfs']:.0f} dBFS")
 
@@ -214,7 +218,7 @@ CHECKS = (
         Group.SOUND,
         "loop-back",
         "The microphone hears a short tone from the loudspeaker: how loud, how late.",
-        "Turn the loudspeaker up: alsamixer. A headset, or a device that cancels echo itself, is never heard.",
+        "Turn the loudspeaker up: alsamixer. A headset, or a device that cancels its echo, is never heard.",
         loop_back,
         needs=(24, 27),
     ),

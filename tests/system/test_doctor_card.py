@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+import wave
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.system.running_box import running, simulator
 from tests.system.virtual_card import VirtualCard
 from tests.system.virtual_room import echo
 
@@ -32,6 +34,14 @@ device = "speaker"
 url = "ws://127.0.0.1:1/v1/realtime"
 [control]
 socket = "{directory}/control.sock"
+"""
+FILES = """
+[audio.capture]
+driver = "wavfile"
+file = "{directory}/said.wav"
+[audio.playback]
+driver = "wavfile"
+file = "{directory}/heard.wav"
 """
 
 
@@ -106,6 +116,41 @@ def test_frozen_card_fails_in_time_and_ends_the_process(virtual_card: VirtualCar
     failures = [checks[number]["detail"] for number in range(21, 29) if checks[number]["outcome"] == "FAIL"]
     assert len(failures) == 1
     assert "no answer within" in failures[0]
+
+
+def test_running_box_is_asked_instead_of_its_devices(virtual_card: VirtualCard, tmp_path: Path) -> None:
+    with simulator() as server, running(tmp_path, server.url) as box:
+        config = (tmp_path / "harkd.toml").read_text()
+        checks = examined(tmp_path, config)
+        assert box.status()["microphone"]["holds_device"]  # nobody took it away
+    assert checks[23]["detail"] == "harkd has it open at 48000 Hz, 1 ch"
+    assert checks[26]["detail"] == "harkd has it open at 48000 Hz, 2 ch"
+    assert checks[28]["outcome"] == "SKIP"
+    assert checks[43]["outcome"] == "PASS"
+    assert checks[52]["detail"] == "running: idle, link ready"
+    assert checks[53]["outcome"] == "PASS"
+
+
+def test_files_instead_of_devices_are_read_and_not_written(tmp_path: Path) -> None:
+    said, heard = tmp_path / "said.wav", tmp_path / "heard.wav"
+    with wave.open(str(said), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(array("h", [6000, -6000] * 8000).tobytes())
+    checks = examined(tmp_path, FILES)
+    assert outcomes(checks, 21, 23, 24, 25) == {21: "SKIP", 23: "PASS", 24: "PASS", 25: "WARN"}
+    assert checks[25]["detail"].startswith("-15 dBFS")
+    assert outcomes(checks, 26, 27, 28) == {26: "PASS", 27: "SKIP", 28: "SKIP"}
+    assert not heard.exists()
+
+
+def test_key_planted_in_the_configuration_is_not_told(tmp_path: Path) -> None:
+    session = f'[session]\nurl = "{KEY}"\nmodel = "{KEY}"\n'
+    config = f'api_key = "{KEY}"\n{session}[control]\nsocket = "{KEY}"\n'
+    for words in ([], ["--json"]):
+        done = doctor(tmp_path, config, *words)
+        assert done.returncode == 1
+        assert "configuration" in done.stdout
+        assert KEY not in done.stdout + done.stderr
 
 
 def test_text_is_printed_for_people(virtual_card: VirtualCard, tmp_path: Path) -> None:

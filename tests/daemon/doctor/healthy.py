@@ -71,7 +71,7 @@ RUNNING: Mapping[str, Any] = {
     "phase": "idle",
     "link": "ready",
     "microphone": {
-        "state": "open",
+        "state": "working",
         "reason": "",
         "holds_device": True,
         "muted": False,
@@ -79,7 +79,7 @@ RUNNING: Mapping[str, Any] = {
         "channels": 1,
         "levels": {"rms_dbfs": -52.0, "zeros_ms": 0},
     },
-    "speaker": {"state": "open", "reason": "", "holds_device": True, "rate_hz": 48000, "channels": 2},
+    "speaker": {"state": "working", "reason": "", "holds_device": True, "rate_hz": 48000, "channels": 2},
     "last_errors": [],
 }
 """What a daemon says of itself when all is well."""

@@ -34,6 +34,7 @@ from tests.daemon.doctor.healthy import (
     QUIET,
     RUNNING,
     STRIP,
+    Told,
     subject,
 )
 
@@ -79,6 +80,7 @@ SOFTWARE: list[Case] = [
     (14, PASS, "found in the environment", {}),
     (14, PASS, "needs none", {"key": Key(), "config": LOCAL}),
     (14, FAIL, "there is none", {"key": Key()}),
+    (14, WARN, "cannot be read", {"key": Key(problem="cannot be read", denied=True)}),
     (14, FAIL, "is empty", {"key": Key(problem="/etc/harkd/openai_api_key is empty")}),
     (15, PASS, "mode 0600, of root", {}),
     (15, FAIL, "mode 0644", {"key_file": replace(KEY_FILE, mode=0o644)}),
@@ -107,6 +109,7 @@ SOUND: list[Case] = [
     (23, FAIL, "unplugged", {"daemon": daemon("microphone", holds_device=False, reason="unplugged")}),
     (23, SKIP, "muted", {"daemon": daemon("microphone", holds_device=False, muted=True)}),
     (23, SKIP, "closed now", {"daemon": daemon("microphone", holds_device=False, state="closed")}),
+    (23, FAIL, "wedged, it hangs", {"daemon": daemon("microphone", state="wedged", reason="it hangs")}),
     (24, PASS, "48000 Hz, 1 ch", {"daemon": None}),
     (24, FAIL, "delivers nothing", {"daemon": None, "record": Recording(Opened(48000, 1, 0), QUIET, 0)}),
     (25, PASS, "-58 dBFS, peak -44", {"daemon": None}),
@@ -117,6 +120,7 @@ SOUND: list[Case] = [
     (25, WARN, "fainter", {"daemon": None, "record": heard(rms_dbfs=-91.0)}),
     (25, PASS, "harkd hears -52 dBFS", {}),
     (25, FAIL, "zeros", {"daemon": daemon("microphone", levels={"rms_dbfs": -96.0, "zeros_ms": 9000})}),
+    (25, FAIL, "zeros", {"daemon": daemon("microphone", state="silent")}),
     (25, SKIP, "not open", {"daemon": daemon("microphone", holds_device=False)}),
     (26, PASS, "USB Audio", {"daemon": None}),
     (26, PASS, "harkd has it open at 48000 Hz, 2 ch", {}),
@@ -168,7 +172,8 @@ NETWORK: list[Case] = [
     (41, WARN, "not synchronized", {"clock_synchronized": False}),
     (41, FAIL, "20718 days before", {"now": 0.0}),
     (42, PASS, "api.openai.com is 203.0.113.7", {}),
-    (42, PASS, "10.0.0.1 (the proxy)", {"config": SOCKS}),
+    (42, PASS, "10.0.0.1 (the proxy) is 203", {"config": SOCKS}),
+    (42, PASS, "10.0.0.1 (the proxy)", {"config": SOCKS, "resolve": ["10.0.0.1"]}),
     (42, FAIL, "no address", {"resolve": []}),
     (43, PASS, "api.openai.com:443 by TLSv1.3", {}),
     (43, PASS, "without TLS", {"connect": Secured("127.0.0.1:8080")}),
@@ -178,6 +183,7 @@ NETWORK: list[Case] = [
     (44, PASS, "accepted", {"ask_model": ModelAnswer(404)}),
     (44, FAIL, "refuses", {"ask_model": ModelAnswer(401)}),
     (44, FAIL, "no key", {"key": Key()}),
+    (44, SKIP, "may not read", {"key": Key(denied=True)}),
     (44, WARN, "credit", {"ask_model": ModelAnswer(429)}),
     (44, WARN, "HTTP 503", {"ask_model": ModelAnswer(503)}),
     (44, SKIP, "OpenAI's own", {"config": AZURE}),
@@ -274,8 +280,6 @@ def test_every_answer_of_the_healthy_box_is_asked_for() -> None:
         def __getitem__(self, question: str) -> Any:
             asked.add(question)
             return ANSWERS[question]
-
-    from tests.daemon.doctor.healthy import Told
 
     for running in (None, RUNNING):
         box = subject(BUTTON + STRIP, running, lamp=True)

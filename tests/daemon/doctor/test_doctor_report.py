@@ -8,7 +8,7 @@ import pytest
 
 from daemon.doctor.findings import Finding, Outcome, Verdict, failed, passed, skipped, warned
 from daemon.doctor.registry import CHECKS
-from daemon.doctor.report import Report, as_json, as_text, exit_code, redacted
+from daemon.doctor.report import Report, as_json, as_text, exit_code, redacted, without_secrets
 
 BY_NUMBER = {check.number: check for check in CHECKS}
 FOUND = (
@@ -99,6 +99,12 @@ def test_a_finding_that_says_nothing_has_a_line() -> None:
 )
 def test_a_key_is_masked_wherever_it_stands(text: str) -> None:
     assert redacted(text, ["my-planted-key", ""]) == "x (secret) y"
+
+
+def test_findings_are_shown_without_secrets() -> None:
+    check = BY_NUMBER[14]
+    (finding,) = without_secrets([Finding(check, failed("my-key is odd", "Say my-key again."))], ["my-key"])
+    assert (finding.verdict.detail, finding.fix) == ("(secret) is odd", "Say (secret) again.")
 
 
 def test_what_is_no_key_is_left_alone() -> None:

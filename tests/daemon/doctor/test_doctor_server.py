@@ -167,7 +167,7 @@ def test_certificate_of_another_host_is_a_sentence(certificate: Path) -> None:
 def test_nobody_there_is_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(DeviceError, match=f"^127.0.0.1:{port}: Connection refused$"):
+    with pytest.raises(DeviceError, match=f"^127.0.0.1:{port}: Connection refused. Start the server"):
         server(f"wss://127.0.0.1:{port}/v1/realtime").connect()
 
 

@@ -43,7 +43,7 @@ def examine(*checks: Check) -> list[Finding]:
     [
         (DeviceError(Fault.BUSY, "mic", "mpv has it", "End mpv."), "mic: mpv has it", "End mpv."),
         (DeviceError(Fault.BUSY, "mic", "mpv has it"), "mic: mpv has it", "Do this."),
-        (PermissionError(13, "Permission denied", "/dev/x"), "/dev/x: Permission denied", "Do this."),
+        (OSError(30, "Read-only file system", "/x"), "/x: Read-only file system", "Do this."),
         (OSError("PortAudio says no"), "PortAudio says no", "Do this."),
         (KeyError("x"), "the check itself failed: KeyError: 'x'", "Do this."),
     ],
@@ -51,6 +51,13 @@ def examine(*checks: Check) -> list[Finding]:
 def test_what_a_probe_raises_is_a_sentence(error: Exception, said: str, fix: str) -> None:
     (finding,) = examine(check(1, raises(error)))
     assert (finding.outcome, finding.verdict.detail, finding.fix) == (Outcome.FAIL, said, fix)
+
+
+def test_what_this_user_may_not_look_at_is_left_to_root() -> None:
+    (finding,) = examine(check(1, raises(PermissionError(13, "Permission denied", "/etc/harkd"))))
+    assert finding.outcome is Outcome.WARN
+    assert finding.verdict.detail == "/etc/harkd may not be looked at by this user"
+    assert finding.fix == "Run it as root: sudo harkd doctor"
 
 
 def test_a_check_that_hangs_fails_in_time_and_the_rest_of_its_group_is_not_tried() -> None:

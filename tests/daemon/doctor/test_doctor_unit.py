@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.doctor import service
+from daemon.doctor import unit
 from daemon.doctor.facts import Unit
-from daemon.doctor.service import ThisService
+from daemon.doctor.unit import ThisService
 
 LOADED = "LoadState=loaded\nUnitFileState=enabled\nActiveState=active\nResult=success\n"
 MISSING = "LoadState=not-found\nUnitFileState=\nActiveState=inactive\nResult=success\nUser=\n"
@@ -73,7 +73,7 @@ def test_socket_is_told_with_its_mode_and_group(tmp_path: Path) -> None:
     (tmp_path / "sock").chmod(0o660)
     found = box(tmp_path).socket()
     assert found is not None
-    assert (found.mode, found.group) == (0o660, service._group_name(os.getgid()))
+    assert (found.mode, found.group) == (0o660, unit._group_name(os.getgid()))
 
 
 def test_directory_that_is_not_there_has_the_disk_it_would_have(tmp_path: Path) -> None:
