@@ -16,6 +16,7 @@ _NOISE_MEMORY = 0.8  # of a block; below it near speech upsets the filter, above
 _FIRST_GUESS_FALL_DB_PER_S = 75.0
 _CONSTRAINED_AT_ONCE = 4
 _LEAST_POWER = 1e-9
+_FAINT = 0.01  # the least that an echo is taken for when all is to be learned anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +65,18 @@ class EchoFilter:
         if self._silent_blocks > len(self._far):
             return Cancelled(near, self._nothing, self._nothing)
         self._remember(far)
+        # Half: the far end's transforms hold two blocks, the residual's one.
+        expected: Spectrum = np.einsum("pk,pk->k", self._doubt, self._far_power) / 2
+        if not near.any():  # no room is that silent: nothing can be learned of a microphone that is off
+            return Cancelled(near, self._nothing, expected)
         spectrum = np.sum(self._path * self._far, axis=0)
         residual = near - np.fft.irfft(spectrum)[self._frames :].astype(np.float32)
-        expected = self._learn(residual)
+        self._learn(residual, expected)
         return Cancelled(residual, _power(spectrum) / 2, expected)
 
     def unsettle(self) -> None:
         """The path is another one: learn it as at first, from what was known."""
-        loudness = float(np.mean(np.sum(_power(self._path), axis=0)))
+        loudness = max(_FAINT, float(np.mean(np.sum(_power(self._path), axis=0))))
         np.maximum(self._doubt, self._first_guess * loudness, out=self._doubt)
 
     def forget_sound(self) -> None:
@@ -87,8 +92,7 @@ class EchoFilter:
         self._far_power[0] = _power(self._far[0])
         self._last_far = far
 
-    def _learn(self, residual: Samples) -> Spectrum:
-        """Returns the power of the echo that was to be expected in the residual."""
+    def _learn(self, residual: Samples, expected: Spectrum) -> None:
         padded = np.concatenate([self._silence, residual])
         error = np.fft.rfft(padded).astype(np.complex64)
         far_power = self._far_power
@@ -96,14 +100,11 @@ class EchoFilter:
         self._noise += (1 - _NOISE_MEMORY) * (error_power - self._noise)
         # A sound that sets in within this block is not in the average yet, and would be learned as echo.
         surge = max(1.0, float(np.sum(error_power) / (np.sum(self._noise) + _LEAST_POWER)))
-        # Half: the far end's transforms hold two blocks, the residual's one.
-        expected: Spectrum = np.einsum("pk,pk->k", self._doubt, far_power) / 2
         step = self._doubt / (expected + surge * self._noise + _LEAST_POWER)
         self._path += step * np.conj(self._far) * error
         self._doubt *= _DRIFT * (1 - step * far_power / 2)
         self._doubt += (1 - _DRIFT) * _power(self._path)
         self._constrain()
-        return expected
 
     def _constrain(self) -> None:
         """Take from some partitions in turn what wrapped around: all of them at once would cost double."""

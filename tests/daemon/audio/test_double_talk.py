@@ -107,6 +107,32 @@ def test_somebody_in_the_silence_after_the_answer_is_heard() -> None:
     assert 8.0 < interrupted_s < 8.4
 
 
+def test_a_microphone_that_was_off_for_a_while_does_not_make_it_interrupt() -> None:
+    near = heard(ANSWER)
+    off = near[: 2 * SECOND_BYTES] + silence(3.0) + near[5 * SECOND_BYTES :]
+    for captured in (off, silence(5.0) + near[5 * SECOND_BYTES :]):
+        said = list(verdicts(InterruptionDetector(RATE_HZ), captured, ANSWER))
+        assert not any(verdict.interrupted for verdict in said)
+        assert said[-1].ready
+    assert not said[499].ready, "nothing was heard yet"
+
+
+@pytest.mark.parametrize("far_peak", [0, 32767])
+@pytest.mark.parametrize("near_peak", [0, 32767])
+def test_noise_at_full_scale_does_not_break_it(far_peak: int, near_peak: int) -> None:
+    chance = np.random.default_rng(4)
+    far, near = (
+        (chance.choice([-1, 1], 2 * RATE_HZ) * peak).astype("<i2").tobytes() for peak in (far_peak, near_peak)
+    )
+    detector = InterruptionDetector(RATE_HZ)
+    assert not any(verdict.interrupted for verdict in verdicts(detector, near, far))
+    list(verdicts(detector, heard(ANSWER), ANSWER))
+    said = list(verdicts(detector, heard(ANSWER, somebody(6.0)), ANSWER))
+    interrupted_s = first_s(said, lambda verdict: verdict.interrupted)
+    assert interrupted_s is not None
+    assert 6.0 < interrupted_s < 6.4
+
+
 def test_verdict_does_not_depend_on_how_the_sound_is_cut() -> None:
     near = heard(ANSWER, somebody(6.0))
     ends = []
