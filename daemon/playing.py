@@ -53,6 +53,10 @@ class Playing:
         """Loop time at which the current playback first reached the device."""
         return self._tap.first_audio_at
 
+    def so_far(self) -> list[HeardPart]:
+        """What is not wholly heard yet, in play order: own sounds, too."""
+        return self._tap.so_far()
+
     def speaks(self, response_id: str) -> bool:
         """Something of this response is still to be heard."""
         return any(part.tag.response_id == response_id for part in self._tap.so_far())
@@ -72,11 +76,18 @@ class Playing:
             self.finish(tag)
 
     def play_own(self, pcm: bytes) -> None:
-        """A sound of the box itself, mono PCM at the loudspeaker's rate, behind what is queued."""
+        """A sound of the box itself, mono PCM at the loudspeaker's rate, behind what is queued.
+
+        What does not fit is not heard: it is worth less than the answer it waits for.
+        """
+        if not pcm or not self.audible:
+            return
         self._own_sounds += 1
         tag = AudioTag(OWN, str(self._own_sounds), 0)
-        self._queue(tag, pcm)
+        _, started = self._tap.push(tag, pcm)
         self._tap.finish(tag)
+        if started:
+            self._on_started()
 
     def fall_silent(self) -> tuple[list[HeardPart], int]:
         """Fade out at once and drop the rest: parts of answers not wholly heard, and the frames pulled."""

@@ -242,3 +242,23 @@ async def test_microphone_missing_in_a_hands_free_box_is_waited_for_also_on_dema
         sent = len(box.server.appended())
         await box.live(10, NEW * 10)
         assert sent_after(box, sent) == {0x101}
+
+
+# ---- sounds of the box's own beside an answer ----------------------------------------
+
+
+@virtual
+async def test_click_that_no_longer_fits_behind_an_answer_costs_nothing_of_it() -> None:
+    async with made(sound=SoundSettings(ring_s=1.0), earcons=True) as box:
+        await box.live(100)
+        box.server.created("r1")
+        box.server.delta("r1", "i1", voice(RATE_HZ))
+        await box.settle()
+        assert box.app.set_volume(99) is None
+        assert box.server.of("conversation.item.truncate") == []
+        assert box.server.of("response.cancel") == []
+        await box.live(120)
+        played = len(box.speaker.played)
+        box.app.set_volume(98)  # and the next one is heard
+        await box.live(10)
+        assert any(box.speaker.played[played:])
