@@ -310,6 +310,8 @@ class App:
         refusal = self.agents.button_tools.call(tool) if tool else _ACTS[act.action](self)
         if refusal is not None:
             self.conductor.note_error(f"button {act.button}: {refusal}")
+            if tool:  # the others say so themselves
+                self.voice.sound(Earcon.REFUSED)
 
     def view(self) -> BoxView:
         """The box as its light shows it."""

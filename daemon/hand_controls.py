@@ -79,7 +79,11 @@ class HandControls:
         return refusal
 
     def toggle_mute(self) -> str | None:
-        return self.mute(not self.muted)
+        """There is always a sound that says how it went."""
+        refusal = self.mute(not self.muted)
+        if refusal is not None:
+            self._sound(Earcon.REFUSED)
+        return refusal
 
     def switch_turned(self, name: str, on: bool) -> None:
         log.info("switch %s is %s", name, "on" if on else "off")

@@ -13,7 +13,7 @@ from daemon.audio.gain import Gain
 from daemon.decisions.state import FLOOR, BoxState
 from daemon.events import AskConsent, PlayChime, Refuse, Trouble
 from daemon.prompts import Prompt, PromptBook
-from daemon.transitions import Speaker
+from daemon.transitions import Answer, Speaker
 from daemon.volume import Volume
 
 PROMPTS = {
@@ -99,8 +99,9 @@ class OwnVoice:
             self._say(earcon)
 
     def settle(self) -> None:
-        """After every step: a chime that is over leaves the volume to what comes next."""
-        if self._box.speaker is Speaker.SILENT and self._gain.percent != self._volume.percent:
+        """After every step: a chime that is over, or that an answer follows, leaves the volume to that."""
+        over = self._box.speaker is Speaker.SILENT or self._box.answer is not Answer.NONE
+        if over and self._gain.percent != self._volume.percent:
             self._gain.set_percent(self._volume.percent)
 
     @property

@@ -7,11 +7,13 @@ from array import array
 
 from box import PERIOD_FRAMES, RATE_HZ, Box, voice
 
+from daemon.bindings import Bindings
 from daemon.duplex import Listened
 from daemon.events import Phase
 from daemon.sound_devices import SoundSettings
 from daemon.talk import BargeIn, Capture, TalkMode, TalkSettings
-from hw.fakes import FakeVoiceDetector
+from daemon.volume import VolumeSettings
+from hw.fakes import FakeButton, FakeVoiceDetector
 from tests.journeys.test_ears_hands_lights import detector, made, phase, spoken, virtual
 
 
@@ -262,3 +264,36 @@ async def test_click_that_no_longer_fits_behind_an_answer_costs_nothing_of_it() 
         box.app.set_volume(98)  # and the next one is heard
         await box.live(10)
         assert any(box.speaker.played[played:])
+
+
+@virtual
+async def test_answer_that_begins_while_a_timer_rings_is_not_as_loud_as_the_timer() -> None:
+    async with made(volume=VolumeSettings(start_percent=10)) as box:
+        box.app.alarms.set(1, "tea")
+        await box.live(110)
+        assert box.app.gain.percent == 60
+        box.server.answer("r1", "i1", voice(3 * RATE_HZ))  # a tool that took its time has ended
+        await box.live(150)
+        assert box.app.gain.percent == 10
+
+
+async def sound_of(action: str, switch: FakeButton) -> bytes:
+    """What is heard after a button bound to `action`."""
+    button = FakeButton()
+    devices = {"switches": {"mute": switch}, "buttons": {"key": (button, Bindings(tap=action))}}
+    async with made(devices=devices, earcons=True) as box:
+        await box.live(200)
+        played = len(box.speaker.played)
+        button.press()
+        await box.live(5)
+        button.release()
+        await box.live(50)
+        return box.speaker.played[played:]
+
+
+@virtual
+async def test_button_whose_wish_is_refused_is_answered_with_a_sound() -> None:
+    switch = FakeButton()
+    switch.press()
+    assert any(await sound_of("mute", switch))
+    assert any(await sound_of("tool:lights_off", FakeButton()))
