@@ -14,6 +14,8 @@ WARM_C, HOT_C = 75.0, 85.0
 _THROTTLED = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "at its temperature limit"}
 _SINCE_START = 16
 
+_STARTED_BY_OTHERS = ("static", "alias", "indirect", "generated")
+
 
 def unit(subject: Subject) -> Verdict:
     found = subject.service.unit()
@@ -24,10 +26,12 @@ def unit(subject: Subject) -> Verdict:
     said = f"{found.enabled}, {found.active}"
     if found.active == "failed":
         return failed(f"{said} ({found.result})", "journalctl -u harkd -n 50 says why.")
-    if found.enabled not in ("enabled", "static"):
+    if not found.enabled.startswith("enabled") and found.enabled not in _STARTED_BY_OTHERS:
         return warned(f"{said}: the box does not start by itself", "sudo systemctl enable harkd")
+    if found.active == "inactive":
+        return warned(said, "sudo systemctl start harkd")
     if found.active != "active":
-        return warned(f"{said}", "sudo systemctl start harkd")
+        return warned(said, "Wait; journalctl -u harkd -n 50 says whether it is started again and again.")
     return passed(said)
 
 

@@ -13,6 +13,10 @@ from hw.errors import DeviceError
 
 log = logging.getLogger("harkd")
 
+LANES = ((Group.SOFTWARE,), (Group.SOUND, Group.PINS), (Group.NETWORK,), (Group.SERVICE,))
+"""Side by side; within a lane one group after another. Pins wait for sound, as importing their library changes
+the working directory for a moment, by which a sound file may be found."""
+
 _REPLUG = "Unplug the device and plug it in again, or start the machine anew."
 _UNHANG = {Group.SOUND: _REPLUG, Group.PINS: _REPLUG}
 
@@ -26,15 +30,16 @@ class Examination:
 
     def run(self, subject: Subject) -> list[Finding]:
         """Findings in the order of the checks. Never raises: a check that does is a FAIL."""
-        with ThreadPoolExecutor(len(Group), thread_name_prefix="doctor") as lanes:
-            done = [lanes.submit(self._lane, self._of(group), subject) for group in Group]
+        with ThreadPoolExecutor(len(LANES), thread_name_prefix="doctor") as lanes:
+            done = [lanes.submit(self._lane, groups, subject) for groups in LANES]
         by_number = {finding.check.number: finding for lane in done for finding in lane.result()}
         return [by_number[check.number] for check in self._checks]
 
-    def _of(self, group: Group) -> list[Check]:
-        return [check for check in self._checks if check.group is group]
+    def _lane(self, groups: Iterable[Group], subject: Subject) -> list[Finding]:
+        by_group = ([check for check in self._checks if check.group is group] for group in groups)
+        return [finding for checks in by_group for finding in self._group(checks, subject)]
 
-    def _lane(self, checks: Iterable[Check], subject: Subject) -> list[Finding]:
+    def _group(self, checks: Iterable[Check], subject: Subject) -> list[Finding]:
         """One after another; behind one that hangs, which may hold what they need, the rest is not tried."""
         findings = []
         failures: dict[int, int] = {}  # of each check that says nothing, the one that failed before it

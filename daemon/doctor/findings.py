@@ -19,7 +19,7 @@ class Outcome(Enum):
 
 
 class Group(Enum):
-    """Checks of one group run one after another, the groups side by side. The value is for people."""
+    """Checks of one group run one after another. The value is for people."""
 
     SOFTWARE = "Software and configuration"
     SOUND = "Sound"

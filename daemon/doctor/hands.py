@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from daemon.doctor.facts import Chip, Subject
 from daemon.doctor.findings import Check, Group, Verdict, failed, passed, skipped, warned
-from daemon.doctor.needs import pins, uses_strip
+from daemon.doctor.needs import pins, pins_used_twice, uses_strip
+
+OURS = {"lg", ""}
+"""What lgpio, by which harkd has its pins, calls itself; a kernel may not say."""
 
 _NO_PIN = "no pin is configured"
 
@@ -30,12 +33,15 @@ def pins_free(subject: Subject) -> Verdict:
     used = pins(subject.config)
     if not used:
         return skipped(_NO_PIN)
+    if twice := pins_used_twice(subject.config):
+        said = ", ".join(f"GPIO {pin} is {used[pin]}" for pin in twice)
+        return failed(said, "Give each its own pin.")
     chips = subject.pins.chips()
     header = _header(chips) or next((chip for chip in chips if not chip.problem), None)
     held = {} if header is None else {pin: header.held[pin] for pin in sorted(used) if pin in header.held}
     said = ", ".join(f"GPIO {pin} ({used[pin]}) by {who or 'somebody'}" for pin, who in held.items())
-    if held and subject.daemon is not None:
-        return passed(f"harkd is running; held: {said}")
+    if held and subject.daemon is not None and set(held.values()) <= OURS:
+        return passed("harkd is running and has them")
     if held:
         return failed(f"held: {said}")
     return passed(", ".join(f"GPIO {pin} ({what})" for pin, what in sorted(used.items())))
@@ -69,6 +75,8 @@ def lamp(subject: Subject) -> Verdict:
     driver = subject.config.light.driver
     if driver == "none":
         return skipped("no light is configured")
+    if driver == "console":
+        return skipped("the light is this terminal")
     if not subject.wants_lamp:
         return skipped("only on request: harkd doctor --lamp")
     if subject.daemon is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
@@ -62,16 +63,27 @@ def uses_strip(config: Config) -> bool:
 
 
 def pins(config: Config) -> dict[int, str]:
-    """What for, by GPIO number."""
-    used = {
-        button.pin: f"button {name}" for name, button in config.buttons.items() if button.driver == "gpio"
-    }
+    """What for, by GPIO number; " and " stands between two uses of one pin."""
+    used: dict[int, str] = {}
+    for pin, use in _uses_of_pins(config):
+        used[pin] = f"{used[pin]} and {use}" if pin in used else use
+    return used
+
+
+def pins_used_twice(config: Config) -> list[int]:
+    uses = Counter(pin for pin, _ in _uses_of_pins(config))
+    return sorted(pin for pin, times in uses.items() if times > 1)
+
+
+def _uses_of_pins(config: Config) -> Iterator[tuple[int, str]]:
+    for name, button in config.buttons.items():
+        if button.driver == "gpio":
+            yield button.pin, f"button {name}"
     light = config.light
     if light.driver == "gpio_led":
-        used[light.pin] = "light"
+        yield light.pin, "light"
     elif light.driver == "gpio_rgb":
-        used |= {light.red: "light, red", light.green: "light, green", light.blue: "light, blue"}
-    return used
+        yield from ((light.red, "red light"), (light.green, "green light"), (light.blue, "blue light"))
 
 
 def server(session: Session) -> tuple[str, int]:

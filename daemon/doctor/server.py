@@ -61,12 +61,16 @@ class ThisServer:
         with self._connected() as secured:
             if not isinstance(secured, ssl.SSLSocket):
                 raise DeviceError(Fault.UNSUPPORTED, host, "the key is sent over TLS only")
-            connection = http.client.HTTPSConnection(host, port)
+            connection = http.client.HTTPConnection(host, port)  # the other one would make a TLS of its own
             connection.sock = secured
-            headers = {"Authorization": f"Bearer {key}", "User-Agent": "harkd", "Connection": "close"}
+            headers = {"Host": host, "Authorization": f"Bearer {key}", "User-Agent": "harkd"}
             connection.request("GET", path, headers=headers)
-            response = connection.getresponse()
-            response.read(_ANSWER_BOUND_BYTES)
+            try:
+                response = connection.getresponse()
+                response.read(_ANSWER_BOUND_BYTES)
+            except http.client.HTTPException as error:
+                said = f"it does not answer as HTTP ({type(error).__name__})"
+                raise DeviceError(Fault.LOST, host, said) from None
         return ModelAnswer(response.status, _ahead_s(response.getheader("Date")))
 
     def _secured(self, connection: socket.socket) -> Secured:
@@ -99,6 +103,10 @@ class ThisServer:
         except ssl.SSLCertVerificationError as error:
             plain.close()
             raise _untrusted(host, error) from None
+        except ssl.SSLError as error:
+            plain.close()
+            said = (error.reason or "it does not speak it").lower().replace("_", " ")
+            raise DeviceError(Fault.UNSUPPORTED, f"{host}:{port}", f"no TLS: {said}") from None
         except BaseException:
             plain.close()
             raise

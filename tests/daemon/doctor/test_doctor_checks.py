@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from daemon.doctor.facts import (
 )
 from daemon.doctor.findings import Finding, Outcome
 from daemon.doctor.registry import CHECKS
+from daemon.doctor.software import PYTHON_FIRST, PYTHON_LAST
 from tests.daemon.doctor.healthy import (
     ANSWERS,
     BUTTON,
@@ -40,6 +43,7 @@ from tests.daemon.doctor.healthy import (
 
 PASS, WARN, FAIL, SKIP = Outcome.PASS, Outcome.WARN, Outcome.FAIL, Outcome.SKIP
 BY_NUMBER = {check.number: check for check in CHECKS}
+LED_ON_17 = '[light]\ndriver = "gpio_led"\npin = 17\n'
 SWITCH = '[buttons.mute]\nkind = "mute_switch"\npin = 12\n'
 AZURE = '[session]\nurl = "wss://box.openai.azure.com/openai/v1/realtime"\n'
 SOCKS = '[link]\nproxy = "socks5://10.0.0.1:1080"\n'
@@ -147,7 +151,9 @@ HANDS: list[Case] = [
     (31, FAIL, "denied", {"config": BUTTON, "chips": [Chip("/dev/gpiochip0", "", False, {}, "denied")]}),
     (31, SKIP, "no pin", {}),
     (32, PASS, "GPIO 17 (button talk)", {"config": BUTTON}),
-    (32, PASS, "harkd is running; held", {"config": BUTTON, "chips": [Chip("c", "rp1", True, {17: "lg"})]}),
+    (32, PASS, "harkd is running", {"config": BUTTON, "chips": [Chip("c", "rp1", True, {17: "lg"})]}),
+    (32, FAIL, "by fan", {"config": BUTTON, "chips": [Chip("c", "rp1", True, {17: "fan"})]}),
+    (32, FAIL, "GPIO 17 is button talk and light", {"config": BUTTON + LED_ON_17}),
     (32, FAIL, "by fan", {"config": BUTTON, "daemon": None, "chips": [Chip("c", "x", True, {17: "fan"})]}),
     (32, PASS, "GPIO 17", {"config": BUTTON, "daemon": None, "chips": [Chip("c", "x", True, {4: "fan"})]}),
     (32, SKIP, "no pin", {}),
@@ -164,6 +170,7 @@ HANDS: list[Case] = [
     (35, SKIP, "only on request", {"config": STRIP, "daemon": None}),
     (35, SKIP, "harkd is running", {"config": STRIP, "lamp": True}),
     (35, SKIP, "no light", {"lamp": True}),
+    (35, SKIP, "terminal", {"config": '[light]\ndriver = "console"\n', "daemon": None, "lamp": True}),
 ]
 
 NETWORK: list[Case] = [
@@ -205,6 +212,8 @@ SERVICE: list[Case] = [
     (51, PASS, "enabled, active", {}),
     (51, WARN, "not installed", {"unit": NO_UNIT}),
     (51, WARN, "by itself", {"unit": Unit("loaded", "disabled", "active", "success")}),
+    (51, PASS, "static", {"unit": Unit("loaded", "static", "active", "success")}),
+    (51, WARN, "activating", {"unit": Unit("loaded", "enabled", "activating", "success")}),
     (51, WARN, "inactive", {"unit": Unit("loaded", "enabled", "inactive", "success")}),
     (51, FAIL, "(exit-code)", {"unit": Unit("loaded", "enabled", "failed", "exit-code")}),
     (51, SKIP, "no systemd", {"unit": None}),
@@ -252,6 +261,12 @@ def test_every_check_has_a_case_that_passes_and_one_that_does_not() -> None:
     good = {number for number, outcome, *_ in CASES if outcome is PASS}
     bad = {number for number, outcome, *_ in CASES if outcome in (WARN, FAIL)} | {35}  # seen by eye
     assert good == bad == set(BY_NUMBER)
+
+
+def test_python_is_the_one_of_the_package() -> None:
+    root = Path(__file__).resolve().parents[3]
+    said = tomllib.loads((root / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert said == f">=3.{PYTHON_FIRST[1]},<3.{PYTHON_LAST[1] + 1}"
 
 
 def test_there_are_at_least_twenty_checks_in_order_and_none_has_the_number_of_another() -> None:

@@ -171,8 +171,8 @@ def test_nobody_there_is_a_sentence() -> None:
         server(f"wss://127.0.0.1:{port}/v1/realtime").connect()
 
 
-def test_what_is_no_tls_is_an_os_error() -> None:
-    strange = pytest.raises(OSError, match=r"(?i)ssl|reset|eof")
+def test_what_speaks_no_tls_is_a_sentence() -> None:
+    strange = pytest.raises(DeviceError, match=r"no TLS: wrong version number$")
     with listening(lambda client: client.sendall(b"SSH-2.0-x\r\n")) as port, strange:
         server(f"wss://localhost:{port}/v1/realtime").connect()
 
@@ -217,6 +217,12 @@ def test_model_is_asked_for_once_with_the_key(certificate: Path, status: int) ->
         assert [asked.ask_model().status, asked.ask_model().status] == [status, status]
     assert len(seen) == 1
     assert f"Authorization: Bearer {KEY}\r\n".encode() in seen[0]
+
+
+def test_answer_that_is_no_http_is_a_sentence(certificate: Path) -> None:
+    strange = pytest.raises(DeviceError, match=r"localhost: it does not answer as HTTP \(BadStatusLine\)")
+    with listening(over_tls(certificate, b"SSH-2.0\r\n\r\n")) as port, strange:
+        server(f"wss://localhost:{port}/v1/realtime", certificate).ask_model()
 
 
 def test_clock_is_compared_with_the_servers(certificate: Path) -> None:
