@@ -196,7 +196,11 @@ class Conversation:
 
     def _input_transcript_completed(self, event: ev.InputTranscriptCompleted) -> None:
         known = self.history.set_text(event.item_id, event.content_index, event.transcript)
-        self._emit(out.RealtimeModelInputAudioTranscriptionCompletedEvent(event.item_id, event.transcript))
+        self._emit(
+            out.RealtimeModelInputAudioTranscriptionCompletedEvent(
+                event.item_id, event.transcript, event.usage
+            )
+        )
         if known:
             self._emit(out.RealtimeModelItemUpdatedEvent(event.item_id, added=False))
 

@@ -6,7 +6,7 @@ Names and `type` strings follow the OpenAI Agents SDK where it has the event; th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 
@@ -129,8 +129,11 @@ class RealtimeModelInputTranscriptDeltaEvent:
 
 @dataclass(frozen=True, slots=True)
 class RealtimeModelInputAudioTranscriptionCompletedEvent:
+    """`usage` is the server's object, {} if absent: tokens, or seconds, of the transcription model."""
+
     item_id: str
     transcript: str
+    usage: Mapping[str, Any] = field(default_factory=dict)
     type: ClassVar[str] = "input_audio_transcription_completed"
 
 

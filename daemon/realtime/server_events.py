@@ -7,7 +7,7 @@ base64.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -93,6 +93,7 @@ class InputTranscriptCompleted:
     item_id: str
     content_index: int
     transcript: str
+    usage: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

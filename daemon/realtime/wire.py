@@ -202,8 +202,9 @@ def _input_transcript_delta(data: dict[str, Any]) -> ServerEvent:
 
 
 def _input_transcript_completed(data: dict[str, Any]) -> ServerEvent:
+    usage = _optional_object(data, "usage")
     return ev.InputTranscriptCompleted(
-        _text(data, "item_id"), _content_index(data), _text(data, "transcript")
+        _text(data, "item_id"), _content_index(data), _text(data, "transcript"), usage
     )
 
 

@@ -521,6 +521,15 @@ def test_history_follows_items_and_words() -> None:
     ]
 
 
+def test_transcription_tells_what_it_used() -> None:
+    usage = {"type": "tokens", "input_tokens": 14, "output_tokens": 3}
+    completed = "conversation.item.input_audio_transcription.completed"
+    talk = Talk().server(completed, item_id="u", transcript="Hello?", usage=usage)
+    [event] = talk.protocol.events()
+    assert isinstance(event, rt.RealtimeModelInputAudioTranscriptionCompletedEvent)
+    assert event.usage == usage
+
+
 def test_history_survives_the_link_and_goes_on_at_its_end() -> None:
     talk = Talk().server("conversation.item.added", item=MESSAGE, previous_item_id=None)
     talk.lose().connect()

@@ -59,6 +59,11 @@ DECODED = [
         ev.InputTranscriptCompleted("a", 0, "Hello"),
     ),
     (
+        '{"type":"conversation.item.input_audio_transcription.completed","item_id":"a","transcript":"Hello",'
+        '"usage":{"type":"duration","seconds":2}}',
+        ev.InputTranscriptCompleted("a", 0, "Hello", {"type": "duration", "seconds": 2}),
+    ),
+    (
         '{"type":"conversation.item.input_audio_transcription.failed","item_id":"a","content_index":0,'
         '"error":{"type":"t","code":"audio_unintelligible","message":"what?"}}',
         ev.InputTranscriptFailed("a", "what?"),
