@@ -1,0 +1,1 @@
+"""What the box costs: consumption, prices, the ledger, the budget. Pure."""
