@@ -14,8 +14,8 @@ from hw.errors import DeviceError
 log = logging.getLogger("harkd")
 
 LANES = ((Group.SOFTWARE,), (Group.SOUND, Group.PINS), (Group.NETWORK,), (Group.SERVICE,))
-"""Side by side; within a lane one group after another. Pins wait for sound, as importing their library changes
-the working directory for a moment, by which a sound file may be found."""
+"""Side by side; within a lane one group after another. Pins wait for sound: while their library is imported
+the working directory is another one, and a sound file may be named by it."""
 
 _REPLUG = "Unplug the device and plug it in again, or start the machine anew."
 _UNHANG = {Group.SOUND: _REPLUG, Group.PINS: _REPLUG}

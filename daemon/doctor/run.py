@@ -37,9 +37,8 @@ def doctor(paths: Sequence[Path], *, for_programs: bool, wants_lamp: bool) -> in
     began = time.monotonic()
     if sys.stderr.isatty() and not for_programs:
         print("This takes some seconds; please be quiet. You may hear a short tone.\n", file=sys.stderr)
-    paths = [
-        path.absolute() for path in paths
-    ]  # the pins' library changes the working directory for a moment
+    # While the pins' library is imported, the working directory is another one.
+    paths = [path.absolute() for path in paths]
     machine = ThisMachine(paths, os.environ)
     config, is_usable = _configuration(paths)
     subject = _subject(config, machine, wants_lamp)

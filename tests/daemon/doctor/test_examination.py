@@ -110,6 +110,24 @@ def test_groups_run_side_by_side() -> None:
     assert [finding.verdict.detail for finding in findings] == ["met", "met"]
 
 
+def test_pins_are_looked_at_after_sound_even_if_sound_hangs() -> None:
+    for_ever, seen = threading.Event(), list[str]()
+
+    def hang(_: Subject) -> Verdict:
+        seen.append("sound")
+        for_ever.wait()
+        return passed("late")
+
+    def look(_: Subject) -> Verdict:
+        seen.append("pins")
+        return passed("fine")
+
+    findings = examine(check(1, hang, limit_s=0.05), check(2, look, group=Group.PINS))
+    for_ever.set()
+    assert seen == ["sound", "pins"]
+    assert findings[1].outcome is Outcome.PASS
+
+
 def test_a_healthy_box_passes() -> None:
     findings = Examination(CHECKS).run(subject(daemon=RUNNING))
     assert {finding.outcome for finding in findings} == {Outcome.PASS, Outcome.SKIP}
