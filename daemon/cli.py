@@ -230,7 +230,7 @@ def _config(arguments: argparse.Namespace) -> int:
 
     try:
         print(answer(arguments), end="")
-    except (RollbackError, OSError) as error:
+    except RollbackError as error:
         return _fail(f"config {arguments.config_command}: {error}")
     except ConfigError as error:
         print(error, file=sys.stderr)

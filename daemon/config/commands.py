@@ -10,7 +10,7 @@ from pathlib import Path
 
 from daemon.config.defaults import render_defaults
 from daemon.config.files import Place, load, this_box
-from daemon.config.last_good import ASIDE, LastGood, roll_back
+from daemon.config.last_good import ASIDE, LastGood, RollbackError, roll_back
 from daemon.config.origins import render_settings, settings_as_json
 from daemon.config.reference import render_schema
 
@@ -20,8 +20,7 @@ DEFAULT_CONFIG = Path("/etc/harkd")
 def answer(arguments: argparse.Namespace) -> str:
     """The text to print.
 
-    Raises `ConfigError` for a configuration with mistakes, `RollbackError` and `OSError` where there is no way
-    back.
+    Raises `ConfigError` for a configuration with mistakes, `RollbackError` where there is no way back.
     """
     return _ANSWERS[arguments.config_command](arguments)
 
@@ -44,7 +43,10 @@ def _show(arguments: argparse.Namespace) -> str:
 
 def _rollback(arguments: argparse.Namespace) -> str:
     last_good = LastGood(arguments.state / "config")
-    revision, changed = roll_back(_place(arguments), last_good, arguments.revision or "")
+    try:
+        revision, changed = roll_back(_place(arguments), last_good, arguments.revision or "")
+    except OSError as error:
+        raise RollbackError(f"{error.filename}: {error.strerror}") from None
     files = "".join(f"  {file}\n" for file in changed)
     return f"revision {revision} is back; what was there is beside it as NAME{ASIDE}:\n{files}"
 

@@ -83,14 +83,13 @@ class LastGood:
         self._drop_all_but([sources.revision, *others[: KEPT_MAX - 1]])
 
     def kept(self) -> list[Kept]:
-        """The whole ones, the newest first; damaged ones are left out with a WARNING. No `OSError`."""
+        """The whole ones, the newest first; damaged ones are left out with a WARNING.
+
+        Raises `OSError` where we may not look.
+        """
         try:
             names = [name for name in os.listdir(self._directory) if name[0] != "."]
-        except OSError as error:
-            if not isinstance(error, FileNotFoundError):
-                log.warning(
-                    "%s: the last good configuration cannot be read: %s", self._directory, error.strerror
-                )
+        except FileNotFoundError:
             return []
         found = [kept for name in names if (kept := self._read(name))]
         return sorted(found, key=lambda kept: kept.number, reverse=True)
@@ -144,7 +143,7 @@ def load_or_last_good(place: Place, last_good: LastGood, build: Callable[[Loaded
         loaded = load(place)
         return Booted(loaded, build(loaded, place))
     except ConfigError as error:
-        for kept in last_good.kept():
+        for kept in _kept_if_readable(last_good):
             try:
                 loaded = load(kept.place)
                 booted = Booted(loaded, build(loaded, kept.place), error.problems)
@@ -154,6 +153,14 @@ def load_or_last_good(place: Place, last_good: LastGood, build: Callable[[Loaded
             log.warning("config: revision %s is in force instead, because of: %s", kept.revision, error)
             return booted
         raise
+
+
+def _kept_if_readable(last_good: LastGood) -> list[Kept]:
+    try:
+        return last_good.kept()
+    except OSError as error:
+        log.warning("config: the last good configuration cannot be read: %s", error)
+        return []
 
 
 # ---- the way back ----------------------------------------------------

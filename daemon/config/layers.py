@@ -256,7 +256,7 @@ def dotted(path: KeyPath) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, Mapping):
         return "a table"
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = masked(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 

@@ -60,7 +60,7 @@ def _origins(layers: Sequence[Layer], path: KeyPath) -> Iterator[Origin]:
     for layer in reversed(layers):
         if _holds(layer.values, path):
             known = (path[:length] for length in range(len(path), 0, -1) if path[:length] in layer.lines)
-            yield Origin(layer.file, layer.lines[next(known)])
+            yield Origin(layer.file, layer.lines.get(next(known, path), 0))
 
 
 def _holds(values: object, path: KeyPath) -> bool:

@@ -11,7 +11,7 @@ from daemon.config.diff import Change, diff, diff_files
 from daemon.config.files import ConfigError, Place, read_sources
 from daemon.config.last_good import LastGood
 from daemon.config.layers import Problem
-from daemon.config.settle import Settle
+from daemon.config.settle import Fingerprint, Settle
 from daemon.config.sources import Loaded, resolve
 from daemon.config.watch import Watch, directories_of, fingerprint
 
@@ -79,9 +79,9 @@ class Reload:
             while True:
                 if self._events.is_set() or loop.time() >= poll_at:
                     self._events.clear()
-                    watch.look_after(directories_of(self._place))
+                    await asyncio.to_thread(self._look_after, watch)
                     poll_at = loop.time() + (POLL_S if watch.works else POLL_WITHOUT_EVENTS_S)
-                deadline = self.step(loop.time(), being_written=watch.being_written)
+                deadline = await self._step(watch)
                 await self._save()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout_at(min(deadline, poll_at)):
@@ -93,33 +93,55 @@ class Reload:
                 loop.remove_reader(watch.descriptor)
             watch.close()
 
+    def _look_after(self, watch: Watch) -> None:
+        watch.look_after(directories_of(self._place))
+
     def _on_event(self, watch: Watch) -> None:
         watch.drain()
         self._events.set()
 
     def step(self, now: float, *, being_written: bool = False) -> float:
         """Look at the files, and take them if it is time; answers when to look again at the latest."""
-        if (self._asked.is_set() or self._settle.is_due(now)) and not self._may_apply():
+        if self._is_held(now):
             return now + HELD_S
-        self._settle.seen(fingerprint(self._place), now, being_written=being_written)
+        if self._note(fingerprint(self._place), now, being_written):
+            self._take(_read(self._place), now)
+        return self._next_look(now)
+
+    async def _step(self, watch: Watch) -> float:
+        """The same with the files in a thread: a file server that is gone may never answer."""
+        clock = asyncio.get_running_loop().time
+        if self._is_held(clock()):
+            return clock() + HELD_S
+        stamps = await asyncio.to_thread(fingerprint, self._place)
+        if self._note(stamps, clock(), watch.being_written):
+            found = await asyncio.to_thread(_read, self._place)
+            if not self._may_apply():  # a turn has begun meanwhile; it is read again afterwards
+                return clock() + HELD_S
+            self._take(found, clock())
+        return self._next_look(clock())
+
+    def _is_held(self, now: float) -> bool:
+        return (self._asked.is_set() or self._settle.is_due(now)) and not self._may_apply()
+
+    def _note(self, stamps: Fingerprint, now: float, being_written: bool) -> bool:
+        """Whether it is time to read."""
+        self._settle.seen(stamps, now, being_written=being_written)
         if self._asked.is_set():
             self._asked.clear()
             self._settle.ask(now)
-        if not self._settle.is_due(now):
-            return self._next_look(now)
-        problems = self._take()
+        return self._settle.is_due(now)
+
+    def _take(self, found: Loaded | list[Problem], now: float) -> None:
+        problems = self._bring_into_force(found) if isinstance(found, Loaded) else found
         if self._settle.read(now, mistaken=bool(problems)) or not problems:
             self._tell(problems)
-        return self._next_look(now)
 
     def _next_look(self, now: float) -> float:
         deadline = self._settle.next_deadline()
         return now + POLL_S if deadline is None else deadline
 
-    def _take(self) -> Sequence[Problem]:
-        loaded = resolve(read_sources(self._place))
-        if not isinstance(loaded, Loaded):
-            return loaded
+    def _bring_into_force(self, loaded: Loaded) -> Sequence[Problem]:
         changes = diff(self.in_force.config, loaded.config)
         changes += diff_files(self.in_force.sources, loaded.sources)
         if changes:
@@ -148,3 +170,7 @@ class Reload:
             await asyncio.to_thread(self._last_good.keep, loaded.sources, self._place)
         except OSError as error:  # a full or read-only disk: the box runs on
             log.warning("config: revision %s is not saved: %s", loaded.sources.revision, error)
+
+
+def _read(place: Place) -> Loaded | list[Problem]:
+    return resolve(read_sources(place))

@@ -48,7 +48,7 @@ def fingerprint(place: Place) -> Fingerprint:
             stamps[str(path)] = _failed(error)
             continue
         stamps |= {str(file): _stamp(file) for file in files}
-        if (tools := path / "tools").is_dir():
+        if os.path.isdir(tools := path / "tools"):
             stamps[str(tools)] = _stamp(tools)  # who may write there decides whether tools are loaded
     return stamps
 
@@ -77,7 +77,7 @@ def directories_of(place: Place) -> set[Path]:
     for path in place.paths:
         ways += [path, *(path / folder for folder in _FOLDERS)]
         try:
-            ways += [file for _, file in files_of(path, place.hostname) if file.is_symlink()]
+            ways += [file for _, file in files_of(path, place.hostname) if os.path.islink(file)]
         except OSError:
             continue
     return {directory for way in ways for directory in _along(way.absolute())}
@@ -92,7 +92,7 @@ def _along(way: Path) -> Iterator[Path]:
         try:
             target = os.readlink(step)
         except OSError:  # no link, or nothing at all
-            if not step.exists():
+            if not os.path.exists(step):
                 yield here
                 return
             here = step
@@ -104,7 +104,7 @@ def _along(way: Path) -> Iterator[Path]:
         rest = [*Path(target).parts, *rest]
         if os.path.isabs(target):
             here, rest = Path("/"), rest[1:]
-    yield here if here.is_dir() else here.parent
+    yield here if os.path.isdir(here) else here.parent
 
 
 class Watch:

@@ -62,6 +62,12 @@ def test_rollback_puts_back_what_worked(tmp_path: Path, capsys: pytest.CaptureFi
     assert said.endswith(f"\n  {file}\n")
 
 
+def test_rollback_that_may_not_write_says_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config").touch()
+    assert main(["config", "rollback", "--config", str(tmp_path), "--state", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"harkd config rollback: {tmp_path}/config: Not a directory\n"
+
+
 def test_rollback_without_a_way_back_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "rollback", "--config", str(tmp_path), "--state", str(tmp_path)]) == 1
     assert capsys.readouterr().err == "harkd config rollback: no configuration has been kept yet\n"

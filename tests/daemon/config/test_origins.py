@@ -42,6 +42,11 @@ def test_key_in_an_inline_table_is_on_the_line_of_the_table_and_its_neighbour_ha
     assert origins("audio.capture.rate_hz", loaded(A)) == []
 
 
+def test_key_that_is_spelled_in_another_way_has_its_file() -> None:
+    found = loaded('["t\\u0061lk"]\nmode = "toggle"')
+    assert origins("talk.mode", found) == ["a.toml"]
+
+
 def test_every_key_is_listed() -> None:
     assert [setting.path for setting in settings_of(loaded())] == [
         path for path, _ in keys_of(Config) if path[0] != "buttons"
