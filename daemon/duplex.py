@@ -127,8 +127,12 @@ class Duplex:
 
     def _listen(self, processed: Processed) -> None:
         """Processor's thread."""
-        if self._detector is None:
-            self._deliver(Listened(processed.pcm))
-        else:
-            verdict = self._detector.hear(processed.near, processed.far)
-            self._deliver(Listened(processed.pcm, verdict.suspected, verdict.interrupted))
+        suspected = interrupted = False
+        if self._detector is not None:
+            try:
+                verdict = self._detector.hear(processed.near, processed.far)
+                suspected, interrupted = verdict.suspected, verdict.interrupted
+            except Exception:  # supervision point: who cannot be interrupted must still be heard
+                log.exception("voices over the answer are not looked for any more")
+                self._detector = None
+        self._deliver(Listened(processed.pcm, suspected, interrupted))
