@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from daemon.money.accounts import Accounts, AccountSettings
 from daemon.money.budget import Allowed, Capped, Warn
 from daemon.money.dates import Moment
 from daemon.money.ledger import LedgerState
+from daemon.realtime import model_events as rt
 
 log = logging.getLogger("harkd")
 
@@ -25,6 +26,8 @@ date."""
 
 RETRY_S = 60.0
 """A disk that is full or read-only is tried again this often, as long as something is unsaved."""
+
+_BILLED = (rt.RealtimeModelTurnEndedEvent, rt.RealtimeModelInputAudioTranscriptionCompletedEvent)
 
 
 def local_moment(unix: float) -> Moment:
@@ -93,16 +96,17 @@ class Bookkeeper:
         self._accounts.settings = settings
         self._watch()
 
-    def book_response(self, model: str, usage: Mapping[str, Any], *, out_of_band: bool = False) -> None:
-        """As `Accounts.book_response`, now."""
-        at = self._moment_of(self._wall_clock())
-        self._accounts.book_response(model, usage, at, self._loop.time(), out_of_band=out_of_band)
-        self._settle()
-
-    def book_transcription(self, model: str, usage: Mapping[str, Any]) -> None:
-        """As `Accounts.book_transcription`, now."""
-        at = self._moment_of(self._wall_clock())
-        self._accounts.book_transcription(model, usage, at, self._loop.time())
+    def on_model_event(self, event: rt.RealtimeModelEvent) -> None:
+        """The model's listener: books answers, what runs beside them, and transcripts."""
+        if not isinstance(event, _BILLED):
+            return  # most are audio
+        at, now = self._moment_of(self._wall_clock()), self._loop.time()
+        if isinstance(event, rt.RealtimeModelTurnEndedEvent):
+            if event.response_id is None or (event.status == "failed" and not event.usage):
+                return  # nothing was generated, and nothing is billed
+            self._accounts.book_response(event.usage, at, now, out_of_band=event.out_of_band)
+        else:
+            self._accounts.book_transcription(event.usage, at, now)
         self._settle()
 
     def summary(self) -> dict[str, Any]:

@@ -15,8 +15,12 @@ from daemon.money.prices import PriceTable
 
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
+    """`model` and `transcription_model` are the names that what is used is booked, and priced, under."""
+
     prices: PriceTable
     limits: Limits
+    model: str
+    transcription_model: str
 
 
 class Accounts:
@@ -45,14 +49,14 @@ class Accounts:
         self._judge()
 
     def book_response(
-        self, model: str, usage: Mapping[str, Any], at: Moment, now: float, *, out_of_band: bool = False
+        self, usage: Mapping[str, Any], at: Moment, now: float, *, out_of_band: bool = False
     ) -> None:
         """`usage` of a `response.done`, {} if the server did not say: then it is counted as unmetered."""
-        self._book(model, response_consumption(usage), 0 if out_of_band else 1, at, now)
+        self._book(self.settings.model, response_consumption(usage), 0 if out_of_band else 1, at, now)
 
-    def book_transcription(self, model: str, usage: Mapping[str, Any], at: Moment, now: float) -> None:
-        """`usage` of an `input_audio_transcription.completed`."""
-        self._book(model, transcription_consumption(usage), 0, at, now)
+    def book_transcription(self, usage: Mapping[str, Any], at: Moment, now: float) -> None:
+        """`usage` of an `input_audio_transcription.completed`, {} as above."""
+        self._book(self.settings.transcription_model, transcription_consumption(usage), 0, at, now)
 
     def _book(self, model: str, used: Consumption | None, answers: int, at: Moment, now: float) -> None:
         self.look(at, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from daemon.realtime.usage import InputTokensDetails, response_usage
@@ -39,8 +39,17 @@ class Consumption:
         return sum(getattr(self, kind) for kind in TOKEN_KINDS)
 
 
-KINDS = tuple(field.name for field in fields(Consumption))
-TOKEN_KINDS = tuple(kind for kind in KINDS if kind != "audio_ms")
+TOKEN_KINDS = (
+    "text_input",
+    "cached_text_input",
+    "audio_input",
+    "cached_audio_input",
+    "image_input",
+    "cached_image_input",
+    "text_output",
+    "audio_output",
+)
+KINDS = (*TOKEN_KINDS, "audio_ms")
 
 
 def response_consumption(usage: Mapping[str, Any]) -> Consumption | None:

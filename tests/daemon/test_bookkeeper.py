@@ -17,6 +17,7 @@ from daemon.money.budget import Allowed, Capped, Limits, Warn, nano
 from daemon.money.dates import Moment
 from daemon.money.ledger import LedgerState, total
 from daemon.money.prices import price_table
+from daemon.realtime import model_events as rt
 
 PRICES = price_table(
     'currency = "USD"\nmodels.talker = { text_output = 1_000, seen = "2026-11-21", source = "a test" }'
@@ -44,7 +45,7 @@ class Box:
         self.books = self.make()
 
     def make(self, limits: Limits = LIMITS) -> Bookkeeper:
-        settings = AccountSettings(PRICES, limits)
+        settings = AccountSettings(PRICES, limits, "talker", "talker")
         books = Bookkeeper(settings, self.wall, self.told.append, self.told.append, self.save, utc)
         books.start(self.kept)
         return books
@@ -62,7 +63,8 @@ class Box:
 
     def answer(self, thousandths: int) -> None:
         details = {"text_tokens": thousandths}
-        self.books.book_response("talker", {"output_tokens": thousandths, "output_token_details": details})
+        usage = {"output_tokens": thousandths, "output_token_details": details}
+        self.books.on_model_event(rt.RealtimeModelTurnEndedEvent("r1", "completed", "", usage))
 
 
 def virtual(test: Callable[[Box], Coroutine[Any, Any, None]]) -> Callable[[], None]:
@@ -183,7 +185,7 @@ async def test_restart_goes_on_with_the_same_limit(box: Box) -> None:
 @virtual
 async def test_other_limits_hold_at_once(box: Box) -> None:
     box.answer(3000)
-    box.books.use(AccountSettings(PRICES, Limits()))
+    box.books.use(AccountSettings(PRICES, Limits(), "talker", "talker"))
     assert box.told[-1] == Allowed()
 
 
@@ -209,11 +211,37 @@ async def test_day_changes_between_two_answers(box: Box) -> None:
     assert costs == {"2026-11-21": nano(0.1), "2026-11-22": nano(0.2)}
 
 
-@virtual
-async def test_transcription_is_no_answer(box: Box) -> None:
-    box.books.book_transcription("talker", {"type": "tokens", "output_tokens": 100})
-    summary = box.books.summary()
-    assert (summary["answers"], summary["today_nano"]) == (0, nano(0.1))
+USED = {"output_tokens": 100, "output_token_details": {"text_tokens": 100}}
+
+
+@pytest.mark.parametrize(
+    ("event", "answers", "thousandths", "unmetered"),
+    [
+        (rt.RealtimeModelTurnEndedEvent("r", "completed", "", USED), 1, 100, 0),
+        (rt.RealtimeModelTurnEndedEvent("r", "cancelled", "", USED), 1, 100, 0),
+        (rt.RealtimeModelTurnEndedEvent("r", "completed", "", USED, out_of_band=True), 0, 100, 0),
+        (rt.RealtimeModelTurnEndedEvent("r", "failed", "", USED), 1, 100, 0),
+        (rt.RealtimeModelTurnEndedEvent("r", "failed", "rate limit", {}), 0, 0, 0),
+        (rt.RealtimeModelTurnEndedEvent(None, "failed", "refused", {}), 0, 0, 0),
+        (rt.RealtimeModelTurnEndedEvent("r", "lost", "", {}), 1, 0, 1),
+        (rt.RealtimeModelInputAudioTranscriptionCompletedEvent("u", "hi", USED), 0, 100, 0),
+        (rt.RealtimeModelInputAudioTranscriptionCompletedEvent("u", "hi"), 0, 0, 1),
+        (rt.RealtimeModelTurnStartedEvent("r"), 0, 0, 0),
+    ],
+)
+def test_what_is_billed_is_booked(
+    event: rt.RealtimeModelEvent, answers: int, thousandths: int, unmetered: int
+) -> None:
+    async def main() -> None:
+        box = Box()
+        box.books.on_model_event(event)
+        summary = box.books.summary()
+        assert summary["answers"] == answers
+        assert summary["today_nano"] == nano(thousandths / 1000)
+        assert summary["unmetered"] == unmetered
+        await box.books.stop()
+
+    run_virtual(main())
 
 
 def test_day_is_the_local_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ source = "a test"
 """)
 DAY_S = 86_400
 NOON = 1_795_262_400.0  # 2026-11-21 12:00 UTC
+NO_LIMITS = Limits()
 LIMITS = Limits(soft_day_nano=nano(1), hard_day_nano=nano(2), hard_month_nano=nano(5))
 
 
@@ -45,14 +46,14 @@ def dollars(amount: float) -> dict[str, Any]:
 class Box:
     """Accounts with a monotonic clock; `restart` loses what was not saved, which here is nothing."""
 
-    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008
-        self.settings = AccountSettings(PRICES, limits)
+    def __init__(self, limits: Limits = NO_LIMITS, model: str = "talker") -> None:
+        self.settings = AccountSettings(PRICES, limits, model, "writer")
         self.accounts = Accounts(self.settings, LedgerState())
         self.now = 1000.0
 
     def answer(self, amount: float, moment: Moment) -> Box:
         self.now += 10
-        self.accounts.book_response("talker", dollars(amount), moment, self.now)
+        self.accounts.book_response(dollars(amount), moment, self.now)
         return self
 
     def look(self, moment: Moment, after_s: float = 1.0) -> Box:
@@ -71,15 +72,15 @@ class Box:
 
 def test_out_of_band_and_transcription_cost_and_are_no_answers() -> None:
     box = Box().answer(1, at())
-    box.accounts.book_response("talker", dollars(0.5), at(), 0, out_of_band=True)
-    box.accounts.book_transcription("writer", {"type": "duration", "seconds": 30}, at(), 0)
+    box.accounts.book_response(dollars(0.5), at(), 0, out_of_band=True)
+    box.accounts.book_transcription({"type": "duration", "seconds": 30}, at(), 0)
     summary = box.accounts.summary()
     assert (summary["today_nano"], summary["answers"]) == (nano(1.8), 1)
 
 
 def test_model_without_price_is_counted_and_said() -> None:
-    box = Box()
-    box.accounts.book_response("stranger", dollars(5), at(), 0)
+    box = Box(model="stranger")
+    box.accounts.book_response(dollars(5), at(), 0)
     summary = box.accounts.summary()
     assert summary["today_nano"] == 0
     assert summary["unpriced"] == {"stranger": 5000}
@@ -87,7 +88,7 @@ def test_model_without_price_is_counted_and_said() -> None:
 
 def test_answer_without_figures_is_counted_and_said() -> None:
     box = Box()
-    box.accounts.book_response("talker", {}, at(), 0)
+    box.accounts.book_response({}, at(), 0)
     summary = box.accounts.summary()
     assert (summary["answers"], summary["unmetered"], summary["today_nano"]) == (1, 1, 0)
 
@@ -170,7 +171,7 @@ def test_clock_that_stays_behind_is_right_after_all() -> None:
 
 def test_lower_limit_holds_at_once() -> None:
     box = Box().answer(3, at())
-    box.accounts.settings = AccountSettings(PRICES, LIMITS)
+    box.accounts.settings = AccountSettings(PRICES, LIMITS, "talker", "writer")
     assert isinstance(box.look(at()).accounts.verdict, Capped)
 
 

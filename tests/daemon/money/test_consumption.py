@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.money.consumption import (
+    KINDS,
     MAX_TOKENS,
     Consumption,
     response_consumption,
@@ -35,6 +37,10 @@ TRANSCRIPTIONS = [
     ('{"type":"duration"}', None),
     ("{}", None),
 ]
+
+
+def test_kinds_are_all_there_are() -> None:
+    assert tuple(field.name for field in fields(Consumption)) == KINDS
 
 
 def test_cached_tokens_are_counted_once() -> None:
@@ -105,4 +111,4 @@ def test_no_token_is_lost_or_counted_twice(
     }
     used = response_consumption(usage) or Consumption()
     assert used.tokens == input_tokens + output_tokens
-    assert all(getattr(used, kind) >= 0 for kind in Consumption.__slots__)
+    assert all(getattr(used, kind) >= 0 for kind in KINDS)
