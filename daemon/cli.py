@@ -80,10 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     devices = commands.add_parser("devices", help="what sound devices, GPIO chips and SPI buses there are")
     devices.add_argument("--json", action="store_true", help="for programs")
 
-    doctor = commands.add_parser("doctor", help="check the whole box, and say what to do")
-    doctor.add_argument("--config", action="append", type=Path, metavar="DIR_OR_FILE")
-    doctor.add_argument("--json", action="store_true", help="for programs")
-    doctor.add_argument("--lamp", action="store_true", help="light the lamp for a second, too")
+    _doctor_command(commands)
 
     status = _control_command(commands, "status", "what the running daemon is doing")
     status.add_argument("--json", action="store_true", help="for programs")
@@ -109,6 +106,15 @@ def _config_command(commands: Any, name: str, text: str) -> argparse.ArgumentPar
     command.add_argument("--config", action="append", type=Path, metavar="DIR_OR_FILE", help=what)
     command.add_argument("--hostname", metavar="NAME", help="as the box of this name reads devices/NAME.toml")
     return command
+
+
+def _doctor_command(commands: Any) -> None:
+    doctor: argparse.ArgumentParser = commands.add_parser(
+        "doctor", help="check the whole box, and say what to do"
+    )
+    doctor.add_argument("--config", action="append", type=Path, metavar="DIR_OR_FILE")
+    doctor.add_argument("--json", action="store_true", help="for programs")
+    doctor.add_argument("--lamp", action="store_true", help="light the lamp for a second, too")
 
 
 def _control_command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
