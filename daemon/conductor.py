@@ -183,7 +183,9 @@ class Conductor:
         return self.step(ev.Released())
 
     def mute(self) -> None:
-        """The microphone is being closed: forget what it heard."""
+        """The microphone is being closed: forget what it heard. Of a turn not wholly up no more goes up."""
+        if self._sender.finishing:
+            self.step(ev.Stop())
         self.step(ev.Mute())
         self.ears.forget()
         self._period = b""

@@ -31,9 +31,11 @@ def _link_down(box: BoxState, event: ev.LinkDown, now: float) -> None:
     box.move(Signal.DOWN)
     if before is Turn.LIVE:
         box.do(ev.StopStreaming())
+    elif before is Turn.SENT and box.muted and box.move(Signal.STOP):  # nothing leaves a muted box
+        box.do(ev.ClearTurn("the connection was lost, and the microphone is muted"))
     elif before in (Turn.OPEN, Turn.CLOSING, Turn.SENT):
         box.do(ev.RewindTurn())
-    if before is Turn.SENT:
+    if box.turn is Turn.HELD and before is Turn.SENT:
         box.hold(now)
 
 

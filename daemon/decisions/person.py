@@ -92,7 +92,7 @@ def _mute(box: BoxState, event: ev.Mute, now: float) -> None:
     box.user_speaking = False
     box.follow_until = None
     was_live = box.turn is Turn.LIVE
-    if box.move(Signal.MUTED):
+    if box.move(Signal.MUTED) or (box.turn is Turn.HELD and box.move(Signal.STOP)):
         box.turn_deadline = None
         box.do(ev.StopStreaming() if was_live else ev.ClearTurn("muted"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 
-from box import PERIOD_FRAMES, RATE_HZ, Box, voice
+from box import PERIOD_FRAMES, RATE_HZ, Box, Server, voice
 
 from daemon.bindings import Bindings
 from daemon.duplex import Listened
@@ -297,3 +297,60 @@ async def test_button_whose_wish_is_refused_is_answered_with_a_sound() -> None:
     switch.press()
     assert any(await sound_of("mute", switch))
     assert any(await sound_of("tool:lights_off", FakeButton()))
+
+
+# ---- mute ----------------------------------------------------------------------------
+
+
+async def spoken_offline(box: Box, periods: int) -> Server:
+    """A turn whose link is lost in it; the next connection is there, and not ready yet."""
+    later = Server()
+    later.configure = False
+    box.next_server = [later]
+    await box.press()
+    await box.live(10, spoken(100))
+    box.server.lose()
+    await box.live(periods, spoken(periods * 10))
+    await box.release()
+    await box.live(1)
+    assert box.server is later
+    return later
+
+
+@virtual
+async def test_turn_that_waits_for_the_link_is_forgotten_by_muting() -> None:
+    async with made() as box:
+        later = await spoken_offline(box, 40)
+        box.app.mute(True)
+        later.say("session.updated", session=later.session)
+        await box.live(50)
+        assert later.types() == ["session.update"]
+        assert phase(box) is Phase.IDLE
+
+
+@virtual
+async def test_turn_on_its_way_up_stops_there_by_muting() -> None:
+    async with made() as box:
+        slow = await spoken_offline(box, 300)
+        slow.bytes_per_s = 80_000  # 64,000 are a second of sound
+        slow.say("session.updated", session=slow.session)
+        await box.live(20)
+        up = len(slow.appended())
+        assert 0 < up < 2 * RATE_HZ * 2
+        box.app.mute(True)
+        await box.live(500)
+        assert len(slow.appended()) == up
+        assert slow.types()[-1] == "clear"
+        assert phase(box) is Phase.IDLE
+
+
+@virtual
+async def test_unanswered_turn_is_not_sent_again_by_a_muted_box() -> None:
+    async with made() as box:
+        await box.ask_aloud()
+        assert phase(box) is Phase.THINKING
+        box.app.mute(True)
+        box.server.lose()
+        await box.live(500)
+        assert box.server.appended() == b""
+        assert phase(box) is Phase.IDLE
