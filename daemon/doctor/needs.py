@@ -43,7 +43,7 @@ def libraries(config: Config) -> Iterator[Library]:
         yield Library("gpiozero", "sudo apt install python3-gpiozero, or pip install 'harkd[gpio]'")
         yield Library("lgpio", "sudo apt install python3-lgpio, or pip install 'harkd[gpio]'", required=False)
     if config.light.driver in STRIPS:
-        yield Library("spidev", "sudo apt install python3-spidev")
+        yield Library("spidev", "pip install 'harkd[spi]', or sudo apt install python3-spidev")
     if config.link.proxy.startswith("socks"):
         yield Library("python_socks", "pip install python-socks")
 

@@ -63,5 +63,8 @@ def _library(name: str) -> ModuleType:
     try:
         return import_module("spidev")
     except ImportError as error:
-        remedy = "Install it: sudo apt install python3-spidev; then enable SPI with sudo raspi-config."
+        remedy = (
+            "Install it: sudo apt install python3-spidev, or pip install 'harkd[spi]'; "
+            "then enable SPI with sudo raspi-config."
+        )
         raise DeviceError(Fault.LIBRARY_MISSING, name, f"spidev: {error}", remedy) from error
