@@ -25,7 +25,7 @@ class SourceFile:
     @property
     def is_settings(self) -> bool:
         """Rather than an agent or a tool."""
-        return self.name.split("/")[1] not in ("agents", "tools")
+        return self.name.split("/")[1] in ("harkd.toml", "conf.d", "devices")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from daemon.config.schema import Config
 from daemon.config.section import keys_of
 
 ROOT = Path(__file__).resolve().parents[3]
+CONFIGS = ROOT / "configs"
 AGAIN = "run docs/configuration.py"
 
 
@@ -39,6 +41,14 @@ def test_key_is_in_the_schema_with_its_meaning_and_what_is_allowed(path: tuple[s
         found = {**found, **schema["$defs"][found["$ref"].rpartition("/")[2]]} if "$ref" in found else found
     assert found["description"].endswith(".")
     assert {"allowed", "enum", "minimum", "pattern", "type"} & found.keys()
+
+
+@pytest.mark.parametrize(
+    "file", [*CONFIGS.glob("boards/*.toml"), *CONFIGS.glob("examples/*.toml"), CONFIGS / "default.toml"]
+)
+def test_file_that_comes_with_harkd_is_what_the_schema_says(file: Path) -> None:
+    jsonschema = pytest.importorskip("jsonschema")  # comes with the mcp package
+    jsonschema.validate(tomllib.loads(file.read_text("utf-8")), json.loads(render_schema()))
 
 
 def test_schema_forbids_keys_it_does_not_know() -> None:
