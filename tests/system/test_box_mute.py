@@ -116,9 +116,7 @@ def test_on_demand_the_stream_is_closed_between_presses(virtual_card: VirtualCar
             box.await_device("microphone", "closed")
             closed_s = time.monotonic() - released
             turn = server.connections[0].committed_audio()[-1]
-            alike = [
-                likeness(turn, read_voice(said, SESSION_HZ), SESSION_HZ) for said in (name, "Side_Left")
-            ]
+            alike = [likeness(turn, read_voice(said, SESSION_HZ), SESSION_HZ) for said in (name, "Side_Left")]
             print(f"open after {took_s:.2f} s, closed after {closed_s:.2f} s, likeness {alike}")
             assert closed_s <= CLOSED_S
             assert alike[0] > 0.9

@@ -54,7 +54,7 @@ def test_offline_press_is_answered_in_words_and_the_next_with_a_sound_at_once(
         for name in ("en/no-connection", "earcons/refused"):
             await_quiet(recording)
             box.await_phase("offline")
-            pressed_at = len(recording.pcm()) // 2
+            pressed_at = recording.frames
             assert "not connected" in box.refusal("press")
             box.ask("release")
             time.sleep(0.5)

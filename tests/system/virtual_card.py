@@ -160,6 +160,10 @@ class Recording:
         self._path = path
         self.rate_hz = rate_hz
 
+    @property
+    def frames(self) -> int:
+        return self._path.stat().st_size // 2
+
     def pcm(self) -> bytes:
         pcm = self._path.read_bytes()
         return pcm[: len(pcm) & ~1]
