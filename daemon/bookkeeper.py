@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from daemon.money.accounts import Accounts, AccountSettings
-from daemon.money.budget import Allowed, Capped, Warn
+from daemon.money.budget import Allowed, Capped, Limits, Warn
 from daemon.money.dates import Moment
 from daemon.money.ledger import LedgerState
 from daemon.realtime import model_events as rt
@@ -80,6 +80,7 @@ class Bookkeeper:
     def start(self, restored: LedgerState) -> None:
         """Go on with the totals of earlier runs."""
         self._accounts = Accounts(self._accounts.settings, restored)
+        self._tell_unpriced()
         self._watch()
 
     async def stop(self) -> None:
@@ -94,7 +95,14 @@ class Bookkeeper:
     def use(self, settings: AccountSettings) -> None:
         """Other prices or limits from now on; what is booked stays as it is."""
         self._accounts.settings = settings
+        self._tell_unpriced()
         self._watch()
+
+    def _tell_unpriced(self) -> None:
+        settings = self._accounts.settings
+        if settings.limits != Limits():
+            for model in settings.unpriced_models:
+                log.warning("there is no price for %s: [budget] does not limit what it costs", model)
 
     def on_model_event(self, event: rt.RealtimeModelEvent) -> None:
         """The model's listener: books answers, what runs beside them, and transcripts."""

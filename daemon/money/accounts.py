@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from daemon.money.budget import Allowed, Capped, Limits, Spent, Warn, decide
@@ -15,12 +15,19 @@ from daemon.money.prices import PriceTable
 
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
-    """`model` and `transcription_model` are the names that what is used is booked, and priced, under."""
+    """`model` and `transcription_model` are the names that what is used is booked, and priced, under;
+    the latter is "" for none."""
 
-    prices: PriceTable
-    limits: Limits
-    model: str
-    transcription_model: str
+    prices: PriceTable = field(default_factory=PriceTable)
+    limits: Limits = field(default_factory=Limits)
+    model: str = "gpt-realtime"
+    transcription_model: str = "gpt-4o-mini-transcribe"
+
+    @property
+    def unpriced_models(self) -> list[str]:
+        """Those in use for which the table has nothing: no limit holds for what they cost."""
+        used = (self.model, self.transcription_model)
+        return [model for model in used if model and self.prices.find(model) is None]
 
 
 class Accounts:

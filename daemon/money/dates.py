@@ -25,7 +25,8 @@ MONTHS = (
 )
 
 EARLIEST_UNIX = 1_767_225_600
-"""The first second of 2026 (UTC), before this program was written: a clock behind it was never set."""
+"""The first second of 2026 (UTC), before this program was written: a clock behind it was never set. It may be
+at 1970, or where the system was built: systemd begins there on a board without a battery."""
 
 STEP_BACK_S = 300.0
 """A clock corrected by less than this was not wrong enough to matter, but for the day around midnight."""

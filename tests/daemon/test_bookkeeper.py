@@ -156,6 +156,21 @@ def test_full_disk_is_told_once_and_tried_again(caplog: pytest.LogCaptureFixture
     ) == 1
 
 
+@pytest.mark.parametrize(("limits", "told"), [(LIMITS, 1), (Limits(), 0)])
+def test_limit_without_a_price_is_said_at_the_start(
+    limits: Limits, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        settings = AccountSettings(PRICES, limits, "stranger", "")
+        books = Bookkeeper(settings, lambda: NOON, print, print, moment_of=utc)
+        books.start(LedgerState())
+        await books.stop()
+
+    run_virtual(main())
+    said = "there is no price for stranger: [budget] does not limit what it costs"
+    assert [record.message for record in caplog.records] == [said] * told
+
+
 @virtual
 async def test_warning_and_limit_are_told_once_each(box: Box) -> None:
     for _ in range(30):
