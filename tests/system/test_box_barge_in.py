@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 import time
 import wave
 from array import array
@@ -109,4 +108,4 @@ def test_spoken_interruptions_are_found_and_its_own_voice_is_none(
         print(f"cut by itself in {alone_s:.0f} s: {by_itself}; {echo_status}")
     assert by_itself == 0
     assert sum(ms <= FOUND_S * 1000 for ms in decided) >= LEAST_FOUND
-    assert statistics.median(silent) <= SILENT_MS
+    assert silent[-1] <= SILENT_MS
