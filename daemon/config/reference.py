@@ -25,16 +25,17 @@ are laid over each other is in [configs/README.md](../configs/README.md); the sa
 Every key can also be set by a variable of the environment: `HARKD_`, the tables and the key in capitals with
 two underscores between them, as in `{variable}=20`. Texts need no quotes there.
 
-A change is applied between two turns, as soon as its file has been written:
+**For now a change holds from the next start** (`systemctl restart harkd`); taking it over while the box runs is not wired
+up yet. How far a key reaches says what will have to happen for it then:
 
-| reach | what happens |
+| reach | what it takes |
 |---|---|
-| live | it holds at once |
+| live | a value is replaced |
 | session: update | the server is told; the conversation goes on |
 | session: agent | whoever is speaking with you gets the new instructions and tools |
 | session: connection | a new connection takes the conversation on |
 | hardware: PART | this part of the box is opened anew, nothing else |
-| restart | it waits for `systemctl restart harkd` |
+| restart | another process |
 
 This page is written by `docs/configuration.py`.
 """
