@@ -13,6 +13,7 @@ from daemon.realtime.truncation import HeardPosition
 
 log = logging.getLogger("harkd")
 
+
 class Playing:
     """What is queued for the loudspeaker, told apart by response, item and content part.
 

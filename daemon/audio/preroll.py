@@ -41,4 +41,3 @@ class PreRoll:
         """Forget everything, as muting must."""
         self._periods.clear()
         self._kept_bytes = 0
-

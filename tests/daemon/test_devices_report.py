@@ -277,4 +277,7 @@ def test_a_sound_system_that_does_not_start_is_told_of(
     broken.PyAudio = refuse  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "pyaudio", broken)
     assert main(["devices"]) == 0
-    assert "the sound system does not start (Unanticipated host error). Look at /etc/asound.conf" in capsys.readouterr().out
+    assert (
+        "the sound system does not start (Unanticipated host error). Look at /etc/asound.conf"
+        in capsys.readouterr().out
+    )

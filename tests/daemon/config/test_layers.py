@@ -222,7 +222,10 @@ def test_any_text_gives_a_layer_or_one_problem(text: str) -> None:
         ('[buttons.a]\nhold = "talk"\nlong = "mute"', "hold = 'talk' lasts for longer than a long press"),
         ("[gestures]\nlong_ms = 300\ntap_max_ms = 900", "allowed: more than tap_max_ms"),
         ("[volume]\nmin_percent = 90", "allowed by its limits: 90 to 100"),
-        ('[wake_word]\nengine = "microwakeword"\n[talk]\ncapture = "on_demand"', "nobody hears the wake word"),
+        (
+            '[wake_word]\nengine = "microwakeword"\n[talk]\ncapture = "on_demand"',
+            "nobody hears the wake word",
+        ),
         ("buttons.a = 3", "buttons.a: is 3; allowed: a table"),
         ('[wake_word]\nengine = "microwakeword"\n[vad]\ndriver = "none"', "nothing ends a turn"),
         ('[talk]\nbarge_in = "wake_word"', "needs an engine"),
