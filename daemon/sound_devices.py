@@ -242,12 +242,18 @@ class SoundDevices:
             self.mic_tap.discard()
             self.conductor.microphone_speaks(mic.rate_hz, mic.period_s)
         else:
-            rate_hz = self._speaker.format.rate_hz
-            self.conductor.step(ev.SpeakerLost())  # what waits is for the other one's rate
-            self.speaker_tap.use(self._ring())
-            self.conductor.playing.retune(rate_hz)
-            self._on_speaker_rate(rate_hz)
+            self._adopt_speaker(self._speaker.format.rate_hz)
         self._tune_duplex()
+
+    def _adopt_speaker(self, rate_hz: int) -> None:
+        """What waits is for the other rate. It ends here, and what that causes must not wait for it either."""
+        playing = self.conductor.playing
+        was_audible, playing.audible = playing.audible, False
+        self.conductor.step(ev.SpeakerLost())
+        self.speaker_tap.use(self._ring())
+        playing.retune(rate_hz)
+        self._on_speaker_rate(rate_hz)
+        playing.audible = was_audible
 
     def _microphone_changed(self, change: DeviceChange) -> None:
         box = self.conductor.appliance

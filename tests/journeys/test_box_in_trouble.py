@@ -9,7 +9,7 @@ from box import PERIOD_FRAMES, RATE_HZ, Box, Server, voice
 
 from daemon.bindings import Bindings
 from daemon.duplex import Listened
-from daemon.events import Phase
+from daemon.events import AlarmOver, Phase
 from daemon.sound_devices import SoundSettings
 from daemon.talk import BargeIn, Capture, TalkMode, TalkSettings
 from daemon.volume import VolumeSettings
@@ -353,4 +353,19 @@ async def test_unanswered_turn_is_not_sent_again_by_a_muted_box() -> None:
         box.server.lose()
         await box.live(500)
         assert box.server.appended() == b""
+        assert phase(box) is Phase.IDLE
+
+
+@virtual
+async def test_timer_that_waits_for_an_answer_rings_although_another_loudspeaker_cut_it() -> None:
+    async with made(sound=RESTING) as box:
+        await box.live(1100)
+        box.speaker.plug(rate_hz=48_000)
+        box.server.answer("r1", "i1", voice(RATE_HZ))
+        box.app.alarms.set(0.001, "tea")
+        await box.live(900)
+        assert phase(box) is Phase.RINGING
+        box.app.alarms.dismiss()
+        box.app.conductor.step(AlarmOver())
+        await box.live(100)
         assert phase(box) is Phase.IDLE
