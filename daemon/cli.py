@@ -96,6 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
     volume.add_argument("percent", type=int, metavar="N", help="from 0, silent, to 100")
     for name, text in (("say", "speak this text"), ("ask", "answer this question")):
         _control_command(commands, name, text).add_argument("text", metavar="TEXT")
+    _recording_commands(commands)
     commands.add_parser("version", help="the version of harkd and of what it is built on")
     return parser
 
@@ -115,6 +116,15 @@ def _doctor_command(commands: Any) -> None:
     doctor.add_argument("--config", action="append", type=Path, metavar="DIR_OR_FILE")
     doctor.add_argument("--json", action="store_true", help="for programs")
     doctor.add_argument("--lamp", action="store_true", help="light the lamp for a second, too")
+
+
+def _recording_commands(commands: Any) -> None:
+    replay = commands.add_parser("replay", help="run a flight recording once more, and compare")
+    timeline = commands.add_parser("timeline", help="one turn of a flight recording as a picture")
+    for command in (replay, timeline):
+        command.add_argument("file", type=Path, metavar="FILE", help="a flight recording")
+    timeline.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.html", help="where it goes")
+    timeline.add_argument("--turn", type=int, metavar="N", help="which, counted from 1 (default: the last)")
 
 
 def _control_command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
@@ -244,6 +254,35 @@ def _config(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _replay(arguments: argparse.Namespace) -> int:
+    from daemon.flight import FlightError
+    from daemon.recorder import load_flight
+    from daemon.replay import Replay, report
+
+    try:
+        flight = load_flight(arguments.file)
+    except FlightError as error:
+        return _fail(f"replay: {error}")
+    outcome = Replay(flight).run()
+    print(report(flight, outcome, str(arguments.file)))
+    return OK if outcome.difference is None else FAILED
+
+
+def _timeline(arguments: argparse.Namespace) -> int:
+    from daemon.flight import FlightError
+    from daemon.recorder import load_flight
+    from daemon.timeline import NoTurn, page
+
+    try:
+        drawn = page(load_flight(arguments.file), arguments.file.name, arguments.turn)
+        arguments.out.write_text(drawn, encoding="utf-8")
+    except (FlightError, NoTurn) as error:
+        return _fail(f"timeline: {error}")
+    except OSError as error:
+        return _fail(f"timeline: {arguments.out}: cannot be written: {error.strerror}")
+    return OK
+
+
 def _devices(arguments: argparse.Namespace) -> int:
     from daemon.devices_report import as_json, as_text, look
 
@@ -323,6 +362,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "simulate": _simulate,
     "config": _config,
     "devices": _devices,
+    "replay": _replay,
+    "timeline": _timeline,
     "doctor": _doctor,
     "status": _status,
     "press": _control,
