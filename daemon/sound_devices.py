@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from daemon import events as ev
@@ -238,15 +238,25 @@ class SoundDevices:
     def _adopt_format(self, port: Port) -> None:
         if port is Port.MICROPHONE:
             mic = self._microphone.format
-            self._capture = CapturePath(self._settings.capture, mic.rate_hz, mic.channels)
+            self._capture = CapturePath(self._fitting(mic.channels), mic.rate_hz, mic.channels)
             self.mic_tap.discard()
             self.conductor.microphone_speaks(mic.rate_hz, mic.period_s)
         else:
             self._adopt_speaker(self._speaker.format.rate_hz)
         self._tune_duplex()
 
+    def _fitting(self, channels: int) -> CaptureSettings:
+        """A microphone that was exchanged may have fewer channels: better heard on another one than deaf."""
+        capture = self._settings.capture
+        if capture.channel is None or capture.channel < channels:
+            return capture
+        self.conductor.note_error(
+            f"microphone: capture.channel is {capture.channel}, this one has {channels}: channel 0 is used"
+        )
+        return replace(capture, channel=0)
+
     def _adopt_speaker(self, rate_hz: int) -> None:
-        """What waits is for the other rate. It ends here, and what that causes must not wait for it either."""
+        """What waits is for the other rate. It ends here, and what that causes must not wait either."""
         playing = self.conductor.playing
         was_audible, playing.audible = playing.audible, False
         self.conductor.step(ev.SpeakerLost())

@@ -7,13 +7,15 @@ from array import array
 
 from box import PERIOD_FRAMES, RATE_HZ, Box, Server, voice
 
+from daemon.app import Devices
+from daemon.audio.capture import CaptureSettings
 from daemon.bindings import Bindings
 from daemon.duplex import Listened
-from daemon.events import AlarmOver, Phase
+from daemon.events import Phase
 from daemon.sound_devices import SoundSettings
 from daemon.talk import BargeIn, Capture, TalkMode, TalkSettings
 from daemon.volume import VolumeSettings
-from hw.fakes import FakeButton, FakeVoiceDetector
+from hw.fakes import FakeButton, FakeMicrophone, FakeVoiceDetector
 from tests.journeys.test_ears_hands_lights import detector, made, phase, spoken, virtual
 
 
@@ -357,15 +359,17 @@ async def test_unanswered_turn_is_not_sent_again_by_a_muted_box() -> None:
 
 
 @virtual
-async def test_timer_that_waits_for_an_answer_rings_although_another_loudspeaker_cut_it() -> None:
-    async with made(sound=RESTING) as box:
-        await box.live(1100)
-        box.speaker.plug(rate_hz=48_000)
-        box.server.answer("r1", "i1", voice(RATE_HZ))
-        box.app.alarms.set(0.001, "tea")
-        await box.live(900)
-        assert phase(box) is Phase.RINGING
-        box.app.alarms.dismiss()
-        box.app.conductor.step(AlarmOver())
-        await box.live(100)
-        assert phase(box) is Phase.IDLE
+async def test_microphone_with_fewer_channels_than_configured_is_heard_and_told_of() -> None:
+    capture = CaptureSettings(channel=1, high_pass_hz=0)
+    box = Box(sound=SoundSettings(capture))
+    box.microphone = FakeMicrophone(rate_hz=RATE_HZ, channels=2, period_ms=10)
+    box.use(Devices(box.microphone, box.speaker, box.buttons))
+    async with box:
+        box.microphone.unplug()
+        await box.live(60)
+        box.microphone.plug(channels=1)
+        await box.live(300)
+        await box.press()
+        await box.live(40, NEW * 40)
+        assert 0x101 in sent_after(box, 0)
+        assert "channel 0 is used" in box.app.status()["last_errors"][-1]
