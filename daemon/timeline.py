@@ -127,6 +127,9 @@ def _moments(facts: _Facts, turn: Turn) -> list[Moment]:
     heard_ms = [note.values["heard_ms"] for note in facts.noted("cut") if turn.start < note.at <= turn.end]
     after = f"interrupted, {heard_ms[-1] / 1000:.2f} s heard" if heard_ms else "interrupted"
     candidates: list[tuple[str, list[float | None]]] = [
+        (what, [*facts.events(kind)]) for kind, what in _BEGINNINGS.items()
+    ]
+    candidates += [
         ("first frame up", [exchange.get("first_append_at"), *facts.commands(ev.UploadPeriod)]),
         ("release", [*facts.events(ev.Released)]),
         ("commit", [exchange.get("committed_at"), *facts.commands(ev.CommitTurn)]),
@@ -134,7 +137,6 @@ def _moments(facts: _Facts, turn: Turn) -> list[Moment]:
         ("first audio arrives", [note.at for note in facts.noted("audio")]),
         ("first sound", [note.values["heard_at"] for note in facts.noted("first sound")]),
     ]
-    candidates += [(what, [*facts.events(kind)]) for kind, what in _BEGINNINGS.items()]
     moments = []
     for what, times in candidates:
         moments += [Moment(at, what) for at in times if at is not None and _holds(turn, at)][:1]
