@@ -108,6 +108,10 @@ async def _feed_watchdog(notifier: Notifier, healthy: Callable[[], bool]) -> Non
 def app_settings(config: Config, agent: RealtimeAgent[Any]) -> AppSettings:
     """Everything about the box that is in the configuration and is not a device."""
     state_directory = Path(os.environ.get("STATE_DIRECTORY", STATE_DIRECTORY))
+    try:
+        state_directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        log.warning("%s: %s; nothing will survive a restart", state_directory, error.strerror)
     return AppSettings(
         talk=talk_settings(config.talk),
         agent=agent,

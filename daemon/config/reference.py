@@ -25,8 +25,8 @@ are laid over each other is in [configs/README.md](../configs/README.md); the sa
 Every key can also be set by a variable of the environment: `HARKD_`, the tables and the key in capitals with
 two underscores between them, as in `{variable}=20`. Texts need no quotes there.
 
-**For now a change holds from the next start** (`systemctl restart harkd`); taking it over while the box runs is not wired
-up yet. How far a key reaches says what will have to happen for it then:
+**For now a change holds from the next start** (`systemctl restart harkd`); taking it over while the box runs
+is not wired up yet. How far a key reaches says what will have to happen for it then:
 
 | reach | what it takes |
 |---|---|
