@@ -198,7 +198,7 @@ class App:
         self.hand = HandControls(
             self.conductor,
             self.sound.keeper,
-            self.sound.mic_tap.discard,
+            self.sound.forget_captured,
             self.board.mute_reason,
             self.volume,
             self.gain,

@@ -6,6 +6,7 @@ Shell around the voice processor's thread.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,7 @@ class Duplex:
         self._worker: DspWorker | None = None
         self._guard = EchoGuard()
         self._missing = ""
+        self._forgotten_at = float("-inf")
 
     @property
     def safe(self) -> bool:
@@ -89,6 +91,10 @@ class Duplex:
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.stop()
+
+    def forget(self) -> None:
+        """Nothing captured until now is delivered any more, however long it takes the processor."""
+        self._forgotten_at = time.monotonic()
 
     def captured(self, mono: bytes) -> None:
         """Microphone's thread: take one period."""
@@ -127,6 +133,8 @@ class Duplex:
 
     def _listen(self, processed: Processed) -> None:
         """Processor's thread."""
+        if processed.captured_at <= self._forgotten_at:
+            return
         suspected = interrupted = False
         if self._detector is not None:
             try:

@@ -117,7 +117,7 @@ class SoundDevices:
         )
         mic = microphone.format
         self.mic_tap: MicTap[Listened] = MicTap(loop, self._listened, round(MIC_BOUND_S / mic.period_s))
-        self._capture = CapturePath(settings.capture, mic.rate_hz, mic.channels)
+        self._capture = CapturePath(_fitting(settings.capture, mic.channels), mic.rate_hz, mic.channels)
         self.duplex: Duplex | None = None
         self.keeper = DeviceKeeper(
             loop,
@@ -159,6 +159,12 @@ class SoundDevices:
         self.hangs = not await self.keeper.stop()
         if self.duplex is not None:
             self.duplex.stop()
+
+    def forget_captured(self) -> None:
+        """What was captured and has not been listened to yet never will be."""
+        self.mic_tap.discard()
+        if self.duplex is not None:
+            self.duplex.forget()
 
     @property
     def clipped_samples(self) -> int:
@@ -238,22 +244,14 @@ class SoundDevices:
     def _adopt_format(self, port: Port) -> None:
         if port is Port.MICROPHONE:
             mic = self._microphone.format
-            self._capture = CapturePath(self._fitting(mic.channels), mic.rate_hz, mic.channels)
+            self._capture = CapturePath(
+                _fitting(self._settings.capture, mic.channels), mic.rate_hz, mic.channels
+            )
             self.mic_tap.discard()
             self.conductor.microphone_speaks(mic.rate_hz, mic.period_s)
         else:
             self._adopt_speaker(self._speaker.format.rate_hz)
         self._tune_duplex()
-
-    def _fitting(self, channels: int) -> CaptureSettings:
-        """A microphone that was exchanged may have fewer channels: better heard on another one than deaf."""
-        capture = self._settings.capture
-        if capture.channel is None or capture.channel < channels:
-            return capture
-        self.conductor.note_error(
-            f"microphone: capture.channel is {capture.channel}, this one has {channels}: channel 0 is used"
-        )
-        return replace(capture, channel=0)
 
     def _adopt_speaker(self, rate_hz: int) -> None:
         """What waits is for the other rate. It ends here, and what that causes must not wait either."""
@@ -295,3 +293,15 @@ class SoundDevices:
             self.speaker_tap.lead_in(self._settings.lead_in_ms)
         elif change.state in (PortState.WORKING, PortState.CLOSED):  # at rest: the next sound will tell
             playing.audible = True
+
+
+def _fitting(capture: CaptureSettings, channels: int) -> CaptureSettings:
+    """A microphone that is missing or was exchanged may have fewer channels than configured: better heard on
+    another one than deaf.
+    """
+    if capture.channel is None or capture.channel < channels:
+        return capture
+    log.warning(
+        "capture.channel is %d, but the microphone has %d: listening to channel 0", capture.channel, channels
+    )
+    return replace(capture, channel=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from typing import Any
 
 import pytest
@@ -97,3 +98,37 @@ def test_nobody_interrupts_before_the_room_is_known() -> None:
         assert not any(ears.hear(b"\x00\x40\x00\xc0" * 80).interrupted for _ in range(20))
     finally:
         ears.duplex.stop()
+
+
+class Slow(FakeVoiceProcessor):
+    """At work until it is told to go on."""
+
+    def __init__(self, rate_hz: int) -> None:
+        super().__init__(rate_hz=rate_hz)
+        self.at_work, self.go_on = threading.Event(), threading.Event()
+
+    def near(self, window: bytes) -> bytes:
+        self.at_work.set()
+        self.go_on.wait(5)
+        return super().near(window)
+
+
+def test_forgotten_while_the_processor_works_on_it_is_not_delivered() -> None:
+    slow = Slow(16_000)
+    delivered: list[bytes] = []
+    second = threading.Event()
+
+    def deliver(period: Listened) -> None:
+        delivered.append(period.pcm)
+        second.set()
+
+    duplex = Duplex(lambda rate_hz: slow, False, DeviceError, deliver)
+    duplex.tune(16_000, 16_000)
+    duplex.captured(b"\x01\x01" * 160)
+    assert slow.at_work.wait(5)
+    duplex.forget()  # muted, and opened again at once
+    slow.go_on.set()
+    duplex.captured(b"\x02\x02" * 160)
+    assert second.wait(5)
+    duplex.stop()
+    assert delivered == [b"\x02\x02" * 160]
