@@ -142,7 +142,11 @@ def written(header: Header, entries: Iterable[Entry], secrets: Iterable[str] = (
     known = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
     yield _line({"flight": VERSION, **_plain(header)})
     for entry in entries:
-        line = _SECRETS.sub("[secret]", _line(_entry_as_json(entry)))
+        try:
+            plain = _entry_as_json(entry)
+        except TypeError as error:  # the rest of the recording is not lost for it
+            plain = {"t": entry.at, "note": "unwritable", "error": str(error)}
+        line = _SECRETS.sub("[secret]", _line(plain))
         for secret in known:
             line = line.replace(secret, "[secret]")
         yield line

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from array import array
-from typing import Any
 
 import pytest
 
@@ -196,7 +195,15 @@ def test_line_that_makes_no_sense_is_named(line: str, complaint: str) -> None:
     assert str(refused.value).startswith(f"a.jsonl:3: {complaint}")
 
 
-def test_value_without_a_place_is_an_error() -> None:
-    state: dict[str, Any] = {**START.state, "turn": {1, 2}}
-    with pytest.raises(TypeError, match="a set has no place in a flight recording"):
-        "".join(written(HEADER, [Snapshot(1.0, state)]))
+def test_value_without_a_place_costs_its_line_only() -> None:
+    odd: list[Entry] = [
+        Snapshot(2.0, {**START.state, "turn": {1, 2}}),
+        Note(2.5, "device", {"path": object}),
+    ]
+    back = read_flight("".join(written(HEADER, [START, *odd, steps(ev.Tick())])), "a").entries
+    assert back == [
+        START,
+        Note(2.0, "unwritable", {"error": "a set has no place in a flight recording"}),
+        Note(2.5, "unwritable", {"error": "a type has no place in a flight recording"}),
+        steps(ev.Tick()),
+    ]
