@@ -72,3 +72,11 @@ def test_timeline_without_a_place_is_2(recording: Path) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["timeline", str(recording)])
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("command", ["replay", "timeline"])
+def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: harkd {command}")
