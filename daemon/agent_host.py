@@ -11,6 +11,7 @@ from daemon import events as ev
 from daemon.button_tools import ButtonTools
 from daemon.conductor import Conductor
 from daemon.realtime import events as session_events
+from daemon.realtime import model_events as rt
 from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.device import DeviceControls
 from daemon.realtime.errors import UserError
@@ -87,6 +88,10 @@ class AgentHost:
         self._tasks.append(asyncio.create_task(self._watch(), name="agent events"))
         if self._at_once is not self._agent:
             self._tasks.append(asyncio.create_task(self._add_mcp_tools(), name="MCP tools"))
+
+    def listen(self, listener: Callable[[rt.RealtimeModelEvent], None]) -> None:
+        """Tell `listener` of the model's events, too, after the conductor; once started."""
+        self._model.add_listener(listener)
 
     async def stop(self) -> None:
         await self.session.close()

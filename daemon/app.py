@@ -19,6 +19,7 @@ from daemon.alarms import Alarms
 from daemon.audio.earcons import Earcon
 from daemon.audio.gain import Gain
 from daemon.bindings import Act, Bindings, Talk, TalkAbandoned, TalkPressed, TalkReleased, tool_of
+from daemon.bookkeeper import Bookkeeper
 from daemon.box_controls import BoxControls
 from daemon.box_state import BoxStateFile, SetByHand, StateKeeper
 from daemon.button_board import ButtonBoard
@@ -32,6 +33,10 @@ from daemon.gestures import GestureSettings
 from daemon.hand_controls import HandControls
 from daemon.health import FAILED, DeviceHealth, OpenFailure, Port, PortState
 from daemon.lamp import Lamp
+from daemon.ledger_file import LedgerFile
+from daemon.money.accounts import AccountSettings
+from daemon.money.budget import Allowed, Capped
+from daemon.money.ledger import LedgerState
 from daemon.notices import LinkChanged, Notice
 from daemon.own_voice import OwnVoice
 from daemon.prompts import Language, Prompt
@@ -102,6 +107,8 @@ class AppSettings:
     control_path: Path | None = None
     timers_path: Path | None = None
     state_path: Path | None = None
+    spending_path: Path | None = None
+    accounts: AccountSettings = field(default_factory=AccountSettings)
     sound: SoundSettings = field(default_factory=SoundSettings)
     ears: EarSettings = field(default_factory=EarSettings)
     gate: GateSettings | None = None
@@ -157,6 +164,14 @@ class App:
             settings.gate,
         )
         self._make_device_side()
+        self._ledger_file = LedgerFile(settings.spending_path) if settings.spending_path else None
+        self.books = Bookkeeper(
+            settings.accounts,
+            wall_clock,
+            self._on_verdict,
+            lambda warning: self.conductor.note_error(warning.reason),
+            self._save_ledger if self._ledger_file else None,
+        )
         self._timer_file = TimerFile(settings.timers_path) if settings.timers_path else None
         self.conductor.alarms = self.alarms = Alarms(
             wall_clock,
@@ -240,6 +255,9 @@ class App:
                 self.lamp.start()
             stack.push_async_callback(self.agents.stop)
             await self.agents.start()
+            stack.push_async_callback(self.books.stop)
+            self.books.start(self._ledger_file.load() if self._ledger_file else LedgerState())
+            self.agents.listen(self.books.on_model_event)
             stack.push_async_callback(self.state.stop)
             stack.callback(self.board.stop)
             self.board.start()  # before the microphone: a switch may say that it must not be opened
@@ -282,6 +300,18 @@ class App:
         if self._timer_file is not None:  # a disk takes its time, and the loop has none
             await asyncio.to_thread(self._timer_file.save, timers)
 
+    async def _save_ledger(self, state: LedgerState) -> None:
+        if self._ledger_file is not None:
+            await asyncio.to_thread(self._ledger_file.save, state)
+
+    def _on_verdict(self, verdict: Allowed | Capped) -> None:
+        if isinstance(verdict, Capped):
+            self.conductor.step(ev.SpendingCapped(verdict.reason))
+            self.voice.went_wrong(Prompt.SPENDING_LIMIT)
+        else:
+            self.conductor.step(ev.SpendingFreed())
+            self.voice.mended(Prompt.SPENDING_LIMIT)
+
     def _sound_bank(self, speaker_rate_hz: int) -> SoundBank:
         return SoundBank(self._settings.prompts, self._settings.earcons, speaker_rate_hz)
 
@@ -322,13 +352,19 @@ class App:
             live=box.turn is Turn.LIVE,
             microphone=_health_of(self.sound.keeper.state(Port.MICROPHONE)),
             speaker=_health_of(self.sound.keeper.state(Port.SPEAKER)),
-            link_blocked=_BLOCKED.get(box.link_trouble, "") if box.link is Link.DOWN else "",
+            link_blocked=self._link_block(),
             starting=not self._started,
             stopping=self._stopping,
             consent_waiting=bool(box.waiting_calls),
             timer_running=bool(self.alarms.remaining()),
             volume_flash=self.hand.flash,
         )
+
+    def _link_block(self) -> LinkBlock:
+        box = self.conductor.appliance
+        if box.spending_capped is not None:
+            return "quota"
+        return _BLOCKED.get(box.link_trouble, "") if box.link is Link.DOWN else ""
 
     def _settled(self) -> None:
         """After every step: devices, volume and light follow what was decided."""

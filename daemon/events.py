@@ -32,6 +32,7 @@ class Trouble(Enum):
     KEY = "key"
     QUOTA = "quota"
     MODEL = "model"
+    SPENDING = "spending"  # the owner's limit for the day or the month is reached
     NO_MICROPHONE = "no microphone"
     BUSY = "busy"  # somebody is speaking
     NOTHING = "nothing"  # there is nothing to be done
@@ -105,6 +106,18 @@ class Consent:
 @dataclass(frozen=True, slots=True)
 class Dissent:
     """`harkd reject`: the call that has waited longest must not be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpendingCapped:
+    """Nothing new may be asked until `SpendingFreed`. `reason` is a sentence for the owner."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpendingFreed:
+    """The limit no longer holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +298,8 @@ Event = (
     | UserSpeechStopped
     | InputCommitted
     | Tick
+    | SpendingCapped
+    | SpendingFreed
 )
 
 

@@ -22,6 +22,7 @@ PROMPTS = {
     Trouble.KEY: Prompt.BAD_KEY,
     Trouble.QUOTA: Prompt.QUOTA_USED_UP,
     Trouble.MODEL: Prompt.MODEL_UNAVAILABLE,
+    Trouble.SPENDING: Prompt.SPENDING_LIMIT,
     Trouble.NO_MICROPHONE: Prompt.NO_MICROPHONE,
 }
 """What is said of a trouble; the others are worth a short sound only."""

@@ -20,8 +20,10 @@ from daemon.config.schema import Config, Link
 from daemon.device_setup import open_devices
 from daemon.events import Phase
 from daemon.gestures import GestureSettings
+from daemon.money.prices import PriceError, PriceTable
 from daemon.notices import LinkChanged, Notice, PhaseChanged
 from daemon.notify import Notifier
+from daemon.price_file import load_prices
 from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.agent_files import McpServerSpec
 from daemon.realtime.mcp_stdio import StdioMcpServer
@@ -30,6 +32,7 @@ from daemon.realtime.settings_check import VOICES
 from daemon.realtime.transports.port import Transport
 from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
 from daemon.settings import (
+    account_settings,
     capture_settings,
     ear_settings,
     gate_settings,
@@ -44,6 +47,7 @@ from daemon.volume import VolumeSettings
 log = logging.getLogger("harkd")
 
 STATE_DIRECTORY = "/var/lib/harkd"
+PRICES_FILE = Path("/etc/harkd/prices.toml")
 
 BASE64_BYTES_PER_S = 64_000
 """24 kHz 16-bit mono in base64: how `link.send_bound_s` becomes bytes."""
@@ -120,6 +124,8 @@ def app_settings(config: Config, agent: RealtimeAgent[Any]) -> AppSettings:
         control_path=Path(config.control.socket),
         timers_path=state_directory / "timers.json",
         state_path=state_directory / "box.json",
+        spending_path=state_directory / "spending.json",
+        accounts=account_settings(config, _prices()),
         sound=SoundSettings(
             capture_settings(config.audio.capture),
             speaker_always_open=config.audio.playback.keep_open == "always",
@@ -139,6 +145,19 @@ def app_settings(config: Config, agent: RealtimeAgent[Any]) -> AppSettings:
 def check(place: Place) -> None:
     """Read everything that `run_daemon` would, and start nothing. Raises `ConfigError`."""
     _starting_agent(load(place).config, place.paths, [])
+    _prices()
+
+
+def _prices() -> PriceTable:
+    """Raises `ConfigError`."""
+    try:
+        return load_prices(PRICES_FILE)
+    except PriceError as error:
+        where = str(PRICES_FILE)
+        lines = str(error).splitlines()
+        raise ConfigError(
+            [Problem(where, 0, "", line.removeprefix(f"{where}: ")) for line in lines]
+        ) from None
 
 
 def _starting_agent(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from daemon.audio.capture import CaptureSettings
@@ -11,6 +12,9 @@ from daemon.audio.endpoint import EndpointSettings
 from daemon.config.hardware import AudioCapture, Vad
 from daemon.config.schema import Config, Session, Talk
 from daemon.ears import EarSettings
+from daemon.money.accounts import AccountSettings
+from daemon.money.budget import Limits, nano
+from daemon.money.prices import PriceTable
 from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.device import DeviceControls
 from daemon.realtime.errors import did_you_mean
@@ -72,7 +76,33 @@ def model_settings(session: Session, talk: Talk) -> RealtimeSessionModelSettings
         "transcription": transcription if session.transcription_model else None,
         "noise_reduction": None if session.noise_reduction == "off" else {"type": session.noise_reduction},
     }
-    return {"model_name": session.model, "audio": {"input": audio_input, "output": output}}
+    return {
+        "model_name": session.model,
+        "audio": {"input": audio_input, "output": output},
+        "truncation": _truncation(session),
+    }
+
+
+def _truncation(session: Session) -> str | dict[str, Any]:
+    if session.truncation != "retain":
+        return session.truncation
+    kept: dict[str, Any] = {"type": "retention_ratio", "retention_ratio": session.truncation_ratio}
+    if session.truncation_tokens:
+        kept["token_limits"] = {"post_instructions": session.truncation_tokens}
+    return kept
+
+
+def account_settings(config: Config, prices: PriceTable) -> AccountSettings:
+    """What is used is booked under the model that the address names, or else `session.model`."""
+    named = parse_qs(urlsplit(config.session.url).query).get("model", [config.session.model])
+    budget = config.budget
+    limits = Limits(
+        nano(budget.warn_per_day),
+        nano(budget.limit_per_day),
+        nano(budget.warn_per_month),
+        nano(budget.limit_per_month),
+    )
+    return AccountSettings(prices, limits, named[0], config.session.transcription_model)
 
 
 def plain_agent(session: Session) -> RealtimeAgent[DeviceControls]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from daemon.agent_host import AgentHost
 from daemon.alarms import Alarms
+from daemon.bookkeeper import Bookkeeper
 from daemon.conductor import Conductor
 from daemon.hand_controls import HandControls
 from daemon.health import Port
@@ -63,6 +64,8 @@ class Box(Protocol):
     @property
     def hand(self) -> HandControls: ...
     @property
+    def books(self) -> Bookkeeper: ...
+    @property
     def volume(self) -> Volume: ...
     @property
     def lamp(self) -> Lamp | None: ...
@@ -91,6 +94,7 @@ def status(box: Box, now: float) -> dict[str, Any]:
             f"{timer.label or 'timer'} ({timer.id}) in {left_s:.0f} s"
             for timer, left_s in box.alarms.remaining()
         ],
+        "money": box.books.summary(),
         "tokens": box.agents.session.usage.total_tokens,
         "exchanges": [exchange.summary() for exchange in box.conductor.exchanges.ended],
         "last_errors": list(box.conductor.last_errors),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from daemon.money.report import spending_lines
+
 NAME_COLUMNS = 12
 METER_COLUMNS = 24
 METER_FLOOR_DBFS = -60.0
@@ -29,6 +31,7 @@ def _lines(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "volume", f"{status['volume_percent']} %"
     yield from _list("waiting for", status["waiting_calls"])
     yield from _list("timers", status["timers"])
+    yield from _list("money", spending_lines(status["money"]))
     yield "tokens", str(status["tokens"])
     yield from _list("exchanges", status["exchanges"][-SHOWN_EXCHANGES:])
     yield from _list("errors", status["last_errors"][-SHOWN_ERRORS:])

@@ -64,6 +64,7 @@ class Signal(Enum):
     CONNECTING = auto()
     MUTED = auto()
     DEAF = auto()  # the microphone has gone
+    CAPPED = auto()  # the spending limit is reached
     RING = auto()  # a timer is due
     CHIMED = auto()
     HUSH = auto()  # somebody came, or no timer rings any more
@@ -91,6 +92,7 @@ TURN: dict[Turn, dict[Signal, Turn]] = {
         Signal.UP: Turn.SENT,
         Signal.STOP: Turn.IDLE,
         Signal.EXPIRED: Turn.IDLE,
+        Signal.CAPPED: Turn.IDLE,
     },
     Turn.SENT: {
         Signal.TALK: Turn.OPEN,
@@ -100,7 +102,12 @@ TURN: dict[Turn, dict[Signal, Turn]] = {
         Signal.EXPIRED: Turn.IDLE,
         Signal.DOWN: Turn.HELD,
     },
-    Turn.LIVE: {Signal.DOWN: Turn.IDLE, Signal.MUTED: Turn.IDLE, Signal.DEAF: Turn.IDLE},
+    Turn.LIVE: {
+        Signal.DOWN: Turn.IDLE,
+        Signal.MUTED: Turn.IDLE,
+        Signal.DEAF: Turn.IDLE,
+        Signal.CAPPED: Turn.IDLE,
+    },
 }
 
 ANSWER: dict[Answer, dict[Signal, Answer]] = {

@@ -97,6 +97,7 @@ TABLE: Mapping[str, Reach] = {
     "session.model": CONNECTION,  # session.update cannot change it
     "session.voice": CONNECTION,  # frozen after the first audio of a session
     "agents": AGENT,
+    "budget": LIVE,
     "link": CONNECTION,
     "control": RESTART,  # whoever talks to the daemon just now would lose it
 }

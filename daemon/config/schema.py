@@ -112,6 +112,19 @@ class Session(Section):
     turn_detection: Literal["server_vad", "semantic_vad"] = Field(
         default="server_vad", description="What ends a turn when talk.mode is hands_free."
     )
+    truncation: Literal["auto", "retain", "disabled"] = Field(
+        default="auto",
+        description="What a conversation too long for the model loses: its oldest part, more of it, nothing.",
+    )
+    truncation_ratio: float = Field(
+        default=0.8, ge=0.1, le=1, description="How much of it retain keeps; less is cut less often."
+    )
+    truncation_tokens: int = Field(
+        default=0,
+        ge=0,
+        le=128_000,
+        description="How long retain lets it become, instructions apart; 0 is what the model can hold.",
+    )
 
     @field_validator("url")
     @classmethod
@@ -155,6 +168,23 @@ class Link(Section):
         return proxy
 
 
+class Budget(Section):
+    """Amounts are in the currency of the price table; what a limit means is in docs/costs.md."""
+
+    warn_per_day: float = Field(
+        default=0.0, ge=0, le=100_000, description="Spending this much in a day is told once, 0 for never."
+    )
+    limit_per_day: float = Field(
+        default=0.0, ge=0, le=100_000, description="Nothing more is asked on such a day, 0 for no limit."
+    )
+    warn_per_month: float = Field(
+        default=0.0, ge=0, le=100_000, description="Spending this much in a month is told once, 0 for never."
+    )
+    limit_per_month: float = Field(
+        default=0.0, ge=0, le=100_000, description="Nothing more is asked in such a month, 0 for no limit."
+    )
+
+
 class Control(Section):
     socket: str = Field(
         default="/run/harkd/control.sock",
@@ -178,6 +208,7 @@ class Config(Section):
     wake_word: WakeWord = WakeWord()
     session: Session = Session()
     agents: Agents = Agents()
+    budget: Budget = Budget()
     link: Link = Link()
     control: Control = Control()
 

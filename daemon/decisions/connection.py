@@ -39,6 +39,22 @@ def _link_down(box: BoxState, event: ev.LinkDown, now: float) -> None:
         box.hold(now)
 
 
+def _spending_capped(box: BoxState, event: ev.SpendingCapped, now: float) -> None:
+    """What was asked is answered; what was not gets no answer."""
+    box.spending_capped = event.reason
+    box.follow_until = None
+    box.user_speaking = False
+    was_live = box.turn is Turn.LIVE
+    if box.move(Signal.CAPPED):
+        box.turn_deadline = None
+        box.do(ev.StopStreaming() if was_live else ev.ClearTurn("the spending limit is reached"))
+
+
+def _spending_freed(box: BoxState, event: ev.SpendingFreed, now: float) -> None:
+    box.spending_capped = None
+    box.stream()
+
+
 def _tick(box: BoxState, event: ev.Tick, now: float) -> None:
     if box.answer_deadline is not None and now >= box.answer_deadline:
         box.answer_deadline = None
@@ -73,5 +89,7 @@ HANDLERS: Handlers = {
     ev.LinkConnecting: _link_connecting,
     ev.LinkReady: _link_ready,
     ev.LinkDown: _link_down,
+    ev.SpendingCapped: _spending_capped,
+    ev.SpendingFreed: _spending_freed,
     ev.Tick: _tick,
 }

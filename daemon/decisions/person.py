@@ -24,7 +24,9 @@ def _pressed(box: BoxState, event: ev.Pressed, now: float) -> None:
         box.do(ev.Refuse("the answer is played to its end", Trouble.BUSY))
     elif box.settings.mode is TalkMode.HANDS_FREE:
         box.cut(now)
-        if box.link is Link.DOWN:
+        if box.spending_capped is not None:
+            box.refuse_spending()
+        elif box.link is Link.DOWN:
             box.refuse_offline()
     elif box.turn is Turn.OPEN and (box.until_silence or box.settings.mode is TalkMode.TOGGLE):
         box.done(now)
@@ -78,7 +80,9 @@ def _say(box: BoxState, event: ev.Say, now: float) -> None:
 
 
 def _may_send_text(box: BoxState) -> bool:
-    if box.link is not Link.READY:
+    if box.spending_capped is not None:
+        box.refuse_spending()
+    elif box.link is not Link.READY:
         box.do(ev.Refuse(f"not connected: {box.link_reason}", box.link_trouble))
     elif box.turn in FLOOR:
         box.do(ev.Refuse("the user is talking", Trouble.BUSY))

@@ -45,6 +45,7 @@ class BoxState:
         self.link_trouble = Trouble.OFFLINE
         self.muted = False
         self.microphone_lost: str | None = None  # why, or None while it works
+        self.spending_capped: str | None = None  # why nothing may be asked, or None while it may
         self.echo_safe = True
         self.until_silence = False  # the turn ends when the user has finished speaking
         self.follow_until: float | None = None
@@ -138,6 +139,9 @@ class BoxState:
         if self.microphone_lost is not None:
             self.refuse_deaf()
             return
+        if self.spending_capped is not None and before is not Turn.CLOSING:
+            self.refuse_spending()
+            return
         if self.link is Link.DOWN and before in (Turn.IDLE, Turn.HELD):
             self.refuse_offline()
             return
@@ -160,6 +164,9 @@ class BoxState:
             return 0.0
         return min(max(0.0, (now - self.gate_opens) * 1000), self.settings.preroll_ms)
 
+    def refuse_spending(self) -> None:
+        self.do(ev.Refuse(self.spending_capped or "", Trouble.SPENDING))
+
     def refuse_offline(self) -> None:
         self.do(ev.ConnectNow())
         self.do(ev.Refuse(f"not connected: {self.link_reason}", self.link_trouble))
@@ -181,6 +188,9 @@ class BoxState:
             self.clear(f"shorter than {limits.min_turn_ms:.0f} ms")
         elif self.detector_heard and self.speech_ms < limits.min_speech_ms:
             self.clear("no speech in it")
+        elif self.spending_capped is not None:  # since this turn began
+            self.clear("the spending limit is reached")
+            self.refuse_spending()
         elif self.link is Link.READY:
             self.move(Signal.SPOKEN)
             self.commit(now)
@@ -213,7 +223,7 @@ class BoxState:
     def stream(self) -> None:
         """Hands-free: listen from now on, if that is possible now."""
         hands_free = self.settings.mode is TalkMode.HANDS_FREE and self.link is Link.READY
-        hearing = not self.muted and self.microphone_lost is None
+        hearing = not self.muted and self.microphone_lost is None and self.spending_capped is None
         if hands_free and hearing and self.move(Signal.STREAM):
             self.do(ev.StartStreaming())
 
@@ -222,7 +232,7 @@ class BoxState:
         if self.answering:
             return
         heard, self.answer_sounds = self.answer_sounds, False
-        hearing = not self.muted and self.microphone_lost is None
+        hearing = not self.muted and self.microphone_lost is None and self.spending_capped is None
         wanted = self.until_silence and self.settings.follow_up_s and heard
         if wanted and hearing and self.turn is Turn.IDLE:
             self.follow_until = max(now, self.gate_opens) + self.settings.follow_up_s
