@@ -11,12 +11,12 @@ from daemon import events as ev
 from daemon.button_tools import ButtonTools
 from daemon.conductor import Conductor
 from daemon.realtime import events as session_events
-from daemon.realtime import model_events as rt
 from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.device import DeviceControls
 from daemon.realtime.errors import UserError
 from daemon.realtime.hosted_mcp import HostedMCPTool
 from daemon.realtime.model import OpenAIRealtimeWebSocketModel
+from daemon.realtime.model_events import RealtimeModelEvent
 from daemon.realtime.session import RealtimeSession
 from daemon.realtime.settings_types import RealtimeSessionModelSettings
 from daemon.realtime.tools import Tool
@@ -70,6 +70,10 @@ class AgentHost:
         self._decisions: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
+    def listen(self, listener: Callable[[RealtimeModelEvent], None]) -> None:
+        """Tell somebody else, too, what the model says. Before the start."""
+        self._model.add_listener(listener)
+
     async def start(self) -> None:
         """Begin to connect; returns at once, with the conductor's `link` set.
 
@@ -88,10 +92,6 @@ class AgentHost:
         self._tasks.append(asyncio.create_task(self._watch(), name="agent events"))
         if self._at_once is not self._agent:
             self._tasks.append(asyncio.create_task(self._add_mcp_tools(), name="MCP tools"))
-
-    def listen(self, listener: Callable[[rt.RealtimeModelEvent], None]) -> None:
-        """Tell `listener` of the model's events, too, after the conductor; once started."""
-        self._model.add_listener(listener)
 
     async def stop(self) -> None:
         await self.session.close()

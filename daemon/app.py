@@ -45,6 +45,7 @@ from daemon.realtime.device import DeviceControls
 from daemon.realtime.model import ADDRESS
 from daemon.realtime.settings_types import RealtimeSessionModelSettings
 from daemon.realtime.transports.port import Transport
+from daemon.recorder import FlightRecorder, RecorderSettings
 from daemon.sound import Sound
 from daemon.sound_bank import SoundBank
 from daemon.sound_devices import SoundDevices, SoundSettings
@@ -110,6 +111,7 @@ class AppSettings:
     spending_path: Path | None = None
     accounts: AccountSettings = field(default_factory=AccountSettings)
     sound: SoundSettings = field(default_factory=SoundSettings)
+    recorder: RecorderSettings = field(default_factory=RecorderSettings)
     ears: EarSettings = field(default_factory=EarSettings)
     gate: GateSettings | None = None
     gestures: GestureSettings = field(default_factory=GestureSettings)
@@ -132,6 +134,7 @@ class App:
         wall_clock: Callable[[], float] = time.time,
         call_device: CallDevice | None = None,
         health: DeviceHealth | None = None,
+        secrets: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         """`call_device` and `health` are for tests: as in `DeviceKeeper`."""
         self._loop = loop = asyncio.get_running_loop()
@@ -188,7 +191,14 @@ class App:
             self.conductor,
             self.controls,
         )
+        self._record(secrets, wall_clock)
         self._started = self._stopping = False
+
+    def _record(self, secrets: Callable[[], Iterable[str]], wall_clock: Callable[[], float]) -> None:
+        box, playing = self.conductor.appliance, self.conductor.playing
+        self.recorder = FlightRecorder(box, playing, self._loop, self._settings.recorder, secrets, wall_clock)
+        self.conductor.on_step, self.conductor.on_bug = self.recorder.took, self.recorder.failed
+        self.agents.listen(self.recorder.on_model_event)
 
     def _make_device_side(self) -> None:
         settings, devices, loop = self._settings, self.devices, self._loop
@@ -244,6 +254,7 @@ class App:
         cannot be had; whatever was started is stopped again.
         """
         async with AsyncExitStack() as stack:
+            stack.push(self.recorder.leave)
             stack.callback(self.conductor.close)
             # First: where another box is running already, its devices must be left alone.
             if self._settings.control_path is not None:
@@ -320,6 +331,7 @@ class App:
         self._bank = self._sound_bank(rate_hz)
 
     def _on_notice(self, notice: Notice) -> None:
+        self.recorder.on_notice(notice)
         if isinstance(notice, LinkChanged):
             self.voice.link_changed(notice.status)
 
@@ -418,6 +430,10 @@ class App:
         if not self._started:
             return {"ok": False, "error": "harkd is still starting"}
         return await requests.answer(self, request)
+
+    async def save_flight(self) -> Path:
+        """Write down what the box did in the last minutes; answers where. Raises `OSError`."""
+        return await self.recorder.save("demand")
 
     def healthy(self) -> bool:
         """False when only a new process helps."""

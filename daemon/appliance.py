@@ -10,7 +10,7 @@ from daemon import events as ev
 from daemon.decisions import answering, connection, listening, person
 from daemon.decisions.state import CHIME_PAUSE_S, BoxState, Handlers
 from daemon.events import Command, Event
-from daemon.transitions import Signal
+from daemon.transitions import Signal, Turn
 
 
 class Appliance(BoxState):
@@ -20,6 +20,8 @@ class Appliance(BoxState):
         """Take one event at monotonic time `now` (seconds); answer what to do, in order."""
         self.commands = []
         _HANDLERS[type(event)](self, event, now)
+        if self.turn is not Turn.LIVE:
+            self.commit_until = None  # whatever ended the streaming: nothing is on its way any more
         chime = self.may_chime and now >= self.chime_after
         if chime:
             self.move(Signal.CHIMED)
@@ -35,7 +37,14 @@ class Appliance(BoxState):
         """When `Tick` is due, or None."""
         chime_after = self.chime_after if self.may_chime else None
         approve_by = self.waiting_calls.next_deadline()
-        deadlines = (self.turn_deadline, self.answer_deadline, self.follow_until, chime_after, approve_by)
+        deadlines = (
+            self.turn_deadline,
+            self.answer_deadline,
+            self.commit_until,
+            self.follow_until,
+            chime_after,
+            approve_by,
+        )
         return min((due for due in deadlines if due is not None), default=None)
 
 

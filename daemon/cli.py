@@ -24,6 +24,16 @@ OK, FAILED, USAGE, CONFIGURATION = 0, 1, 2, 78
 WATCH_S = 0.5
 """Between two looks of `harkd status --watch`."""
 
+_PLAIN_CONTROLS = {
+    "press": "as if the button went down",
+    "release": "as if the button came up",
+    "stop": "be silent and forget the turn",
+    "approve": "let the tool call that waits for consent be made",
+    "reject": "do not let it be made",
+    "flight": "write down what the box did in the last minutes, for `harkd replay`",
+}
+"""Commands to the running daemon that need nothing but their name."""
+
 DEFAULT_CONFIG = Path("/etc/harkd")
 DEFAULT_SOCKET = Path("/run/harkd/control.sock")
 
@@ -85,11 +95,8 @@ def build_parser() -> argparse.ArgumentParser:
     status = _control_command(commands, "status", "what the running daemon is doing")
     status.add_argument("--json", action="store_true", help="for programs")
     status.add_argument("--watch", action="store_true", help="again and again, until Ctrl-C")
-    _control_command(commands, "press", "as if the button went down")
-    _control_command(commands, "release", "as if the button came up")
-    _control_command(commands, "stop", "be silent and forget the turn")
-    _control_command(commands, "approve", "let the tool call that waits for consent be made")
-    _control_command(commands, "reject", "do not let it be made")
+    for name, text in _PLAIN_CONTROLS.items():
+        _control_command(commands, name, text)
     mute = _control_command(commands, "mute", "close the microphone, or open it again")
     mute.add_argument("on", choices=("on", "off"), help="on: nothing is captured")
     volume = _control_command(commands, "volume", "how loud the box is")
@@ -326,6 +333,14 @@ def _control(arguments: argparse.Namespace) -> int:
     return FAILED if _ask_daemon(arguments, message) is None else OK
 
 
+def _flight(arguments: argparse.Namespace) -> int:
+    answer = _ask_daemon(arguments, {"command": "flight"})
+    if answer is None:
+        return FAILED
+    print(answer["path"])
+    return OK
+
+
 def _ask_daemon(arguments: argparse.Namespace, message: dict[str, Any]) -> dict[str, Any] | None:
     """The daemon's answer, or None after saying what went wrong."""
     from daemon.control import ControlError, request
@@ -370,6 +385,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "release": _control,
     "stop": _control,
     "approve": _control,
+    "flight": _flight,
     "reject": _control,
     "mute": _control,
     "volume": _control,

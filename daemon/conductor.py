@@ -46,13 +46,15 @@ class Conductor:
 
     `on_decision` is called with what a person, or time, decided on a tool call; whoever asked sets it.
     `on_own_sound` is called with what the box has to say of its own accord, `on_settled` after every event
-    with all that it caused.
+    with all that it caused; `on_step` with every step the appliance took, `on_bug` with every error of ours.
     """
 
     alarms: Alarms
     on_decision: Callable[[ev.Approve | ev.Reject], None]
     on_own_sound: Callable[[ev.AskConsent | ev.PlayChime | ev.Refuse], None]
     on_settled: Callable[[], None]
+    on_step: Callable[[ev.Event, float, list[ev.Command]], None]
+    on_bug: Callable[[ev.Event, Exception], None]
 
     def __init__(
         self,
@@ -90,6 +92,8 @@ class Conductor:
         self.on_decision = lambda decision: None
         self.on_own_sound = lambda command: None
         self.on_settled = lambda: None
+        self.on_step = lambda event, now, commands: None
+        self.on_bug = lambda event, error: None
         self._inbox: deque[ev.Event] = deque()  # bounded by what one event can cause
         self._pumping = False
         self._period = b""  # the captured period being decided on
@@ -128,8 +132,9 @@ class Conductor:
                 event = self._inbox.popleft()
                 try:
                     moved = self._take(event) or moved
-                except Exception:  # supervision point: a bug costs one event, not the box
+                except Exception as error:  # supervision point: a bug costs one event, not the box
                     log.exception("error of ours at %s", event)
+                    self.on_bug(event, error)
         finally:
             self._pumping = False
         self._rearm()
@@ -140,6 +145,7 @@ class Conductor:
         """True unless it was one of the periods that come and change nothing."""
         now = self._loop.time()
         commands = self.appliance.step(event, now)
+        self.on_step(event, now, commands)
         for command in commands:
             log.debug("%s -> %s", event, command)
             _DO[type(command)](self, command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from daemon.events import Ask, Consent, Dissent, Event, Pressed, Released, Say
@@ -17,6 +18,7 @@ class Box(Protocol):
     def set_volume(self, percent: object) -> str | None: ...
     async def mute_surely(self, on: bool) -> str | None: ...
     def status(self) -> dict[str, Any]: ...
+    async def save_flight(self) -> Path: ...
 
 
 Request = Mapping[str, Any]
@@ -27,6 +29,8 @@ async def answer(box: Box, request: Request) -> dict[str, Any]:
     command = request.get("command")
     if command == "status":
         return {"ok": True, "status": box.status()}
+    if command == "flight":
+        return await _flight(box)
     if command == "mute":
         on = request.get("on")
         if isinstance(on, bool):
@@ -49,7 +53,14 @@ def _send_text(box: Box, request: Request, event: type[Ask | Say]) -> str | None
     return box.step(event(text))
 
 
-_OTHERS = ("mute", "status")
+async def _flight(box: Box) -> dict[str, Any]:
+    try:
+        return {"ok": True, "path": str(await box.save_flight())}
+    except OSError as error:
+        return {"ok": False, "error": f"flight: cannot be written: {error}"}
+
+
+_OTHERS = ("mute", "flight", "status")
 _ACTS: Mapping[str, Callable[[Box, Request], str | None]] = {
     "press": lambda box, request: box.step(Pressed()),
     "release": lambda box, request: box.step(Released()),

@@ -31,6 +31,7 @@ from daemon.realtime.run_config import is_openai
 from daemon.realtime.settings_check import VOICES
 from daemon.realtime.transports.port import Transport
 from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
+from daemon.recorder import RecorderSettings
 from daemon.settings import (
     account_settings,
     capture_settings,
@@ -78,7 +79,13 @@ async def _run(config: Config, paths: Sequence[Path]) -> bool:
     notifier = Notifier()
     servers: list[StdioMcpServer] = []
     settings = app_settings(config, _starting_agent(config, paths, servers))
-    app = App(settings, open_devices(config), transport_factory(config), [_Status(notifier).on_notice])
+    app = App(
+        settings,
+        open_devices(config),
+        transport_factory(config),
+        [_Status(notifier).on_notice],
+        secrets=_secrets,
+    )
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -92,6 +99,15 @@ async def _run(config: Config, paths: Sequence[Path]) -> bool:
         for server in servers:
             await server.stop()
     return app.sound.hangs
+
+
+def _secrets() -> list[str]:
+    """What must not be in a recording."""
+    try:
+        key = api_key_reader(os.environ)()
+    except (OSError, ValueError):  # whoever connects is told; here there is none to be hidden
+        key = None
+    return [key] if key else []
 
 
 async def _feed_watchdog(notifier: Notifier, healthy: Callable[[], bool]) -> None:
@@ -126,6 +142,7 @@ def app_settings(config: Config, agent: RealtimeAgent[Any]) -> AppSettings:
         state_path=state_directory / "box.json",
         spending_path=state_directory / "spending.json",
         accounts=account_settings(config, _prices()),
+        recorder=RecorderSettings(Path(config.control.socket).parent / "flight"),
         sound=SoundSettings(
             capture_settings(config.audio.capture),
             speaker_always_open=config.audio.playback.keep_open == "always",

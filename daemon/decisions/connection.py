@@ -66,6 +66,8 @@ def _tick(box: BoxState, event: ev.Tick, now: float) -> None:
             box.do(ev.ForgetTurn())
     elif box.turn_deadline is not None and now >= box.turn_deadline:
         _turn_due(box, now)
+    if box.commit_until is not None and now >= box.commit_until:
+        box.commit_until = None
     if box.follow_until is not None and now >= box.follow_until:
         box.follow_until = None
     for call in box.waiting_calls.take_overdue(now):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from daemon import events as ev
-from daemon.decisions.state import FLOOR, BoxState, Handlers
+from daemon.decisions.state import COMMIT_S, FLOOR, BoxState, Handlers
 from daemon.talk import BargeIn, TalkMode
 from daemon.transitions import Alarm, Answer, Signal, Speaker, Turn
 
@@ -100,15 +100,19 @@ def _echo_judged(box: BoxState, event: ev.EchoJudged, now: float) -> None:
 def _user_speech_started(box: BoxState, event: ev.UserSpeechStarted, now: float) -> None:
     if box.turn is Turn.LIVE:
         box.user_speaking = True
+        box.commit_until = None
         if box.settings.barge_in is BargeIn.SERVER_VAD:
             box.cut(now)
 
 
 def _user_speech_stopped(box: BoxState, event: ev.UserSpeechStopped, now: float) -> None:
+    if box.user_speaking and box.turn is Turn.LIVE:
+        box.commit_until = now + COMMIT_S
     box.user_speaking = False
 
 
 def _input_committed(box: BoxState, event: ev.InputCommitted, now: float) -> None:
+    box.commit_until = None
     if box.turn is Turn.LIVE and box.answer is Answer.NONE:
         box.request(now)
 

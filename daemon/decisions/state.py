@@ -23,6 +23,9 @@ from daemon.transitions import (
 )
 from daemon.waiting_calls import WaitingCalls
 
+COMMIT_S = 3.0
+"""How long the server may take from hearing the end of a turn to saying that it has it: usually no time."""
+
 CHIME_PAUSE_S = 2.0
 """Between two chimes of an alarm: long enough for a hands-free box to hear somebody say stop."""
 
@@ -52,6 +55,7 @@ class BoxState:
         self.waiting_calls = WaitingCalls()
         self.period_s = period_s
         self.user_speaking = False
+        self.commit_until: float | None = None  # hands-free: the server has heard the end, and will say so
         self.response_id: str | None = None
         self.answer_sounds = False  # the last to play was one, and not the box itself
         self.turn_ms = 0.0
@@ -76,7 +80,8 @@ class BoxState:
             return Phase.SPEAKING
         if self.follow_until is not None:
             return Phase.FOLLOW_UP
-        if self.turn in (Turn.HELD, Turn.SENT) or self.answer is not Answer.NONE:
+        sent = self.turn in (Turn.HELD, Turn.SENT) or self.commit_until is not None
+        if sent or self.answer is not Answer.NONE:
             return Phase.THINKING
         if self.link is Link.READY:
             return Phase.IDLE

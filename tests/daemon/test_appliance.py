@@ -938,3 +938,26 @@ def test_microphone_is_closed_while_muted_whatever_happens() -> None:
     box.step(ev.Mute(), 1.0)
     box.step(ev.Pressed(), 1.1)
     assert not box.wants_microphone
+
+
+def test_hands_free_box_thinks_from_the_last_word_to_the_answer() -> None:
+    box = ready(TalkMode.HANDS_FREE)
+    phases = []
+    for at, event in (
+        (1.0, ev.UserSpeechStarted()),
+        (2.0, ev.UserSpeechStopped()),
+        (2.1, ev.InputCommitted()),
+        (2.2, ev.AnswerStarted("r1")),
+        (2.3, ev.PlaybackStarted()),
+    ):
+        phases += [c.phase for c in box.step(event, at) if isinstance(c, ev.ShowPhase)]
+    assert phases == [Phase.LISTENING, Phase.THINKING, Phase.SPEAKING]
+
+
+def test_hands_free_box_does_not_think_for_ever_about_what_the_server_has_dropped() -> None:
+    box = ready(TalkMode.HANDS_FREE)
+    box.step(ev.UserSpeechStarted(), 1.0)
+    box.step(ev.UserSpeechStopped(), 2.0)
+    assert (box.phase, box.next_deadline()) == (Phase.THINKING, 5.0)
+    box.step(ev.Tick(), 5.0)
+    assert (box.phase, box.next_deadline()) == (Phase.IDLE, None)

@@ -45,8 +45,8 @@ def conversation(tmp_path_factory: pytest.TempPathFactory) -> Flight:
     paths: list[Path | None] = []
 
     async def main() -> None:
-        box = Box()
-        recorder = record(box.app, tmp_path_factory.mktemp("flight"))
+        box = Box(recorder=RecorderSettings(tmp_path_factory.mktemp("flight")))
+        recorder = box.app.recorder
         async with box:
             await box.live(100)
             for number in (1, 2):

@@ -88,7 +88,7 @@ class Box(RuleBasedStateMachine):
         calls = len(self.waiting)
         talks = not was_ringing and not self.box.muted and (not calls or was in FLOOR)
         may_cut = self.box.settings.barge_in is not BargeIn.OFF or was in FLOOR
-        talks = talks and (may_cut or not self.box.answering)
+        talks = talks and (may_cut or not self.box.answer_under_way)
         ends = was is Turn.OPEN and (self.mode is TalkMode.TOGGLE or self.box.until_silence)
         talks = talks and (ends or not self.deaf)
         if talks and was is Turn.SENT and self.mode is not TalkMode.HANDS_FREE:
@@ -305,12 +305,16 @@ class Box(RuleBasedStateMachine):
             box.alarm is not Alarm.QUIET and box.phase in (*AT_REST, Phase.RINGING) and not box.answering
         )
         listening = box.follow_until is not None
-        assert (box.next_deadline() is not None) == (waiting or chiming or listening or bool(self.waiting))
+        assert (box.next_deadline() is not None) == (
+            waiting or chiming or listening or bool(self.waiting) or box.commit_until is not None
+        )
+        assert box.commit_until is None or box.turn is Turn.LIVE
         assert not (listening and (box.muted or self.deaf or box.turn is not Turn.IDLE))
         assert (box.phase is Phase.FOLLOW_UP) <= listening
         on_demand = box.settings.capture is Capture.ON_DEMAND
         at_rest = box.turn in (Turn.IDLE, Turn.HELD, Turn.SENT) and not listening
         at_rest = at_rest and not (self.deaf and self.mode is TalkMode.HANDS_FREE)
+        assert box.commit_until is None or box.turn is Turn.LIVE
         assert not (listening and box.answer in (Answer.GENERATING, Answer.QUEUED))
         assert box.wants_microphone == (not box.muted and not (on_demand and at_rest))
         assert {call.call_id for call in box.waiting_calls.calls} == self.waiting
