@@ -66,9 +66,14 @@ class AgentHost:
                 "filler_after_s": FILLER_AFTER_S,
             },
         )
-        self.button_tools = ButtonTools(self.session, controls, conductor.note_error)
+        self.button_tools = ButtonTools(self.session, controls, self._tool_failed)
         self._decisions: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _tool_failed(self, sentence: str) -> None:
+        """A button's tool: nobody hears the model say so."""
+        self._conductor.note_error(sentence)
+        self._conductor.on_own_sound(ev.Refuse(sentence, ev.Trouble.NOTHING))
 
     def listen(self, listener: Callable[[RealtimeModelEvent], None]) -> None:
         """Tell somebody else, too, what the model says. Before the start."""

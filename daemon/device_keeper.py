@@ -243,7 +243,11 @@ class DeviceKeeper:
         try:
             while self._news:
                 change = self._news.popleft()
-                self._on_change(change)
+                try:
+                    self._on_change(change)
+                except Exception:  # supervision point: the other device, and the next change, must not suffer
+                    log.exception("error of ours at %s", change)
+                    continue
                 if change.new_format:
                     self._sides[change.port].accept_format()
         finally:
