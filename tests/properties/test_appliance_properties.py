@@ -98,7 +98,7 @@ class Box(RuleBasedStateMachine):
         if not talks:
             assert self.box.turn is was
             assert not was_ringing or self.box.alarm is Alarm.QUIET
-            assert len(approved) == (1 if calls and not was_ringing else 0)
+            assert len(approved) == (1 if calls and not was_ringing and was not in FLOOR else 0)
         elif self.box.link is not Link.DOWN and self.mode is not TalkMode.HANDS_FREE and was is not Turn.OPEN:
             assert not approved
             assert self.box.turn is Turn.OPEN
