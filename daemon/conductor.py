@@ -182,12 +182,6 @@ class Conductor:
         self._timer = None
         self.step(ev.Tick())
 
-    def press(self) -> str | None:
-        return self.step(ev.Pressed())
-
-    def release(self) -> str | None:
-        return self.step(ev.Released())
-
     def mute(self) -> None:
         """The microphone is being closed: forget what it heard. Of a turn not wholly up no more goes up."""
         if self._sender.finishing:

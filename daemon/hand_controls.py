@@ -10,6 +10,7 @@ from daemon.audio.earcons import Earcon
 from daemon.audio.gain import Gain
 from daemon.box_state import StateKeeper
 from daemon.cues import VolumeFlash
+from daemon.decisions.state import BoxState
 from daemon.health import Port
 from daemon.volume import Volume
 
@@ -22,6 +23,8 @@ FLASH_S = 2.0
 class Listener(Protocol):
     """Whoever must know that the microphone is closed for good, or may be opened again."""
 
+    @property
+    def appliance(self) -> BoxState: ...
     def mute(self) -> None: ...
     def unmute(self) -> None: ...
 
@@ -55,8 +58,11 @@ class HandControls:
         self._state = state
         self._sound = sound
         self._clock = clock
-        self.muted = False
         self.flash: VolumeFlash | None = None
+
+    @property
+    def muted(self) -> bool:
+        return self._listener.appliance.muted
 
     def begin(self) -> None:
         """Before the microphone is first opened: as the switch stands, and as it was left."""
@@ -124,12 +130,10 @@ class HandControls:
         if muted:
             self._close()
         else:
-            self.muted = False
             self._listener.unmute()
         self._sound(Earcon.MUTED if muted else Earcon.UNMUTED)
         log.info("microphone %s", "muted" if muted else "open")
 
     def _close(self) -> None:
-        self.muted = True
         self._forget_captured()
         self._listener.mute()

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from daemon.agent_host import AgentHost
 from daemon.alarms import Alarms
 from daemon.bookkeeper import Bookkeeper
+from daemon.box_state import StateKeeper
 from daemon.conductor import Conductor
 from daemon.hand_controls import HandControls
 from daemon.health import Port
@@ -66,6 +67,8 @@ class Box(Protocol):
     @property
     def books(self) -> Bookkeeper: ...
     @property
+    def state(self) -> StateKeeper: ...
+    @property
     def volume(self) -> Volume: ...
     @property
     def lamp(self) -> Lamp | None: ...
@@ -95,10 +98,16 @@ def status(box: Box, now: float) -> dict[str, Any]:
             for timer, left_s in box.alarms.remaining()
         ],
         "money": box.books.summary(),
+        "not_saved": [what for what, fails in _savers(box) if fails],
         "tokens": box.agents.session.usage.total_tokens,
         "exchanges": [exchange.summary() for exchange in box.conductor.exchanges.ended],
         "last_errors": list(box.conductor.last_errors),
     }
+
+
+def _savers(box: Box) -> list[tuple[str, bool]]:
+    """What a full or read-only disk loses with the next restart."""
+    return [("mute and volume", box.state.failing), ("spending", box.books.failing)]
 
 
 def _microphone(box: Box) -> dict[str, Any]:

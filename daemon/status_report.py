@@ -33,6 +33,8 @@ def _lines(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _list("timers", status["timers"])
     yield from _list("money", spending_lines(status["money"]))
     yield "tokens", str(status["tokens"])
+    if status["not_saved"]:
+        yield "not saved", f"{', '.join(status['not_saved'])}: look at the disk, a restart loses it"
     yield from _list("exchanges", status["exchanges"][-SHOWN_EXCHANGES:])
     yield from _list("errors", status["last_errors"][-SHOWN_ERRORS:])
 

@@ -98,11 +98,6 @@ class BoxState:
         return self.answer is not Answer.NONE or (self.speaker is Speaker.PLAYING and self.answer_sounds)
 
     @property
-    def judging(self) -> bool:
-        """The voice detector's verdict on the next period matters."""
-        return self.turn in FLOOR or self.follow_until is not None
-
-    @property
     def wants_microphone(self) -> bool:
         """It should be open: what the device layer is asked for after every step."""
         if self.muted:

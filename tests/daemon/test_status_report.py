@@ -70,3 +70,8 @@ def test_echo_and_light_are_told_if_there_are_any() -> None:
     )
     assert "echo         echo is cancelled by 34 dB\n" in text
     assert "light        listening\n" in text
+
+
+def test_disk_that_takes_nothing_is_told() -> None:
+    assert "not saved    mute and volume: look at the disk" in lines(not_saved=["mute and volume"])
+    assert "not saved" not in lines()

@@ -60,7 +60,7 @@ async def test_nobody_is_listened_to_while_a_tool_runs_and_the_answer_comes_afte
         assert phase(box) is not Phase.FOLLOW_UP
         box.server.answer("r2", "i2", voice(RATE_HZ))
         await box.live(20)
-        assert not box.app.conductor.appliance.judging
+        assert box.app.conductor.appliance.follow_until is None
         await box.live(150)
         assert phase(box) is Phase.FOLLOW_UP
 

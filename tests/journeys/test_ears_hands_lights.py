@@ -410,3 +410,14 @@ async def test_reply_needs_no_button() -> None:
         await box.live(150, bytes(PERIOD_FRAMES * 2 * 20) + voice(PERIOD_FRAMES * 60, start=9_000))
         assert len(box.server.of("input_audio_buffer.commit")) == 2
         assert voice(PERIOD_FRAMES * 60, start=9_000) in box.server.appended()
+
+
+def test_disk_that_takes_nothing_is_seen_in_the_status(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Box(state_path=tmp_path / "nowhere" / "box.json") as box:
+            assert box.app.status()["not_saved"] == []
+            box.app.mute(True)
+            await box.app.state.stop()  # which waits for what is being written
+            assert box.app.status()["not_saved"] == ["mute and volume"]
+
+    asyncio.run(main())

@@ -13,7 +13,7 @@ from box import PERIOD_FRAMES, RATE_HZ, voice
 
 from daemon.app import App, AppSettings, Devices
 from daemon.config.schema import Session, Talk
-from daemon.events import Phase
+from daemon.events import Phase, Pressed, Released
 from daemon.realtime.transports.websocket import WebSocketTransport
 from daemon.settings import model_settings, model_url, plain_agent, talk_settings
 from daemon.simulator import SimulatorServer, load_script
@@ -82,10 +82,10 @@ class LiveBox:
                 await asyncio.sleep(0.005)
 
     async def ask_aloud(self) -> None:
-        self.app.conductor.press()
+        self.app.conductor.step(Pressed())
         self._words = voice(RATE_HZ // 2)
         await self.until(lambda: not self._words)
-        self.app.conductor.release()
+        self.app.conductor.step(Released())
 
     async def hold_a_whole_turn(self) -> None:
         """Ask, hear the whole answer."""
@@ -166,7 +166,7 @@ def test_interruption_over_the_wire_cancels_and_truncates(tmp_path: Path) -> Non
             await box.until(lambda: box.phase is Phase.SPEAKING)
             await asyncio.sleep(0.3)
             played = len(box.speaker.played)
-            box.app.conductor.press()
+            box.app.conductor.step(Pressed())
             await box.until(lambda: box.simulator.events("conversation.item.truncate"))
             await asyncio.sleep(0.3)
             fade_bytes = RATE_HZ * 5 // 1000 * 2
