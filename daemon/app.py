@@ -8,9 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from daemon import events as ev
 from daemon import requests
@@ -18,8 +17,9 @@ from daemon.agent_host import AgentHost
 from daemon.alarms import Alarms
 from daemon.audio.earcons import Earcon
 from daemon.audio.gain import Gain
-from daemon.bindings import Act, Bindings, Talk, TalkAbandoned, TalkPressed, TalkReleased, tool_of
+from daemon.bindings import Act, Talk, TalkAbandoned, TalkPressed, TalkReleased, tool_of
 from daemon.bookkeeper import Bookkeeper
+from daemon.box import AppSettings, Devices
 from daemon.box_controls import BoxControls
 from daemon.box_state import BoxStateFile, SetByHand, StateKeeper
 from daemon.button_board import ButtonBoard
@@ -28,98 +28,33 @@ from daemon.control import ControlServer
 from daemon.cues import BoxView, LinkBlock, PortHealth
 from daemon.device_keeper import CallDevice
 from daemon.duplex import Duplex
-from daemon.ears import Ears, EarSettings
-from daemon.gestures import GestureSettings
+from daemon.ears import Ears
 from daemon.hand_controls import HandControls
 from daemon.health import FAILED, DeviceHealth, OpenFailure, Port, PortState
 from daemon.lamp import Lamp
 from daemon.ledger_file import LedgerFile
-from daemon.money.accounts import AccountSettings
 from daemon.money.budget import Allowed, Capped
 from daemon.money.ledger import LedgerState
 from daemon.notices import LinkChanged, Notice
 from daemon.own_voice import OwnVoice
-from daemon.prompts import Language, Prompt
-from daemon.realtime.agent import RealtimeAgent
+from daemon.prompts import Prompt
 from daemon.realtime.device import DeviceControls
-from daemon.realtime.model import ADDRESS
-from daemon.realtime.settings_types import RealtimeSessionModelSettings
 from daemon.realtime.transports.port import Transport
-from daemon.recorder import FlightRecorder, RecorderSettings
+from daemon.recorder import FlightRecorder
 from daemon.sound import Sound
 from daemon.sound_bank import SoundBank
-from daemon.sound_devices import SoundDevices, SoundSettings
+from daemon.sound_devices import SoundDevices
 from daemon.status import status
-from daemon.talk import BargeIn, TalkSettings
+from daemon.talk import BargeIn
 from daemon.timer_file import TimerFile
 from daemon.timers import Timer
 from daemon.transitions import Link, Turn
-from daemon.upload_gate import GateSettings
-from daemon.volume import Volume, VolumeSettings
+from daemon.volume import Volume
 from hw.audio.kernel import open_substreams
 from hw.audio.selection import Direction
 from hw.errors import DeviceError, Fault
-from hw.ports import (
-    Button,
-    Light,
-    Microphone,
-    Speaker,
-    VoiceDetector,
-    VoiceProcessor,
-    WakeWordDetector,
-)
 
 log = logging.getLogger("harkd")
-
-
-@dataclass(frozen=True, slots=True)
-class Devices:
-    """What the box is made of: `buttons` with what they do, `switches` that mute; others may be missing.
-
-    `make_processor` is given the microphone's rate in Hz and may raise `DeviceError`.
-    """
-
-    microphone: Microphone
-    speaker: Speaker
-    buttons: Mapping[str, tuple[Button, Bindings]] = field(default_factory=dict)
-    switches: Mapping[str, Button] = field(default_factory=dict)
-    detector: VoiceDetector | None = None
-    wake_word: WakeWordDetector | None = None
-    light: Light | None = None
-    make_processor: Callable[[int], VoiceProcessor] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AppSettings:
-    """Everything that is not a device or a connection.
-
-    `agent` answers first. `model_settings` hold for all agents, in the form of a run config's; `url` is the
-    server's address. `append_ms` as in `Sound`. `prompts`: the language of what the box says of itself.
-    `control_path` is where the control socket goes, None for none; `timers_path` and `state_path` are where
-    timers, and what is set by hand, are kept over a restart, None for nowhere.
-    """
-
-    talk: TalkSettings
-    agent: RealtimeAgent[Any]
-    model_settings: RealtimeSessionModelSettings = field(
-        default_factory=lambda: RealtimeSessionModelSettings()
-    )
-    url: str = ADDRESS
-    control_path: Path | None = None
-    timers_path: Path | None = None
-    state_path: Path | None = None
-    spending_path: Path | None = None
-    accounts: AccountSettings = field(default_factory=AccountSettings)
-    sound: SoundSettings = field(default_factory=SoundSettings)
-    recorder: RecorderSettings = field(default_factory=RecorderSettings)
-    ears: EarSettings = field(default_factory=EarSettings)
-    gate: GateSettings | None = None
-    gestures: GestureSettings = field(default_factory=GestureSettings)
-    volume: VolumeSettings = field(default_factory=VolumeSettings)
-    prompts: Language | Literal["off"] = "off"
-    earcons: bool = False
-    brightness_percent: int = 100
-    append_ms: int = 20
 
 
 class App:

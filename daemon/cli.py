@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from daemon.app import Devices
+    from daemon.box import Devices
 
 OK, FAILED, USAGE, CONFIGURATION = 0, 1, 2, 78
 """Exit codes. systemd does not restart after 78: the same files would fail again."""
@@ -212,7 +212,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _recorded_devices(say: Path, heard: Path) -> tuple[Devices, Any]:
-    from daemon.app import Devices
+    from daemon.box import Devices
     from daemon.config.hardware import Vad
     from daemon.demo.run import PERIOD_MS, RATE_HZ
     from daemon.device_setup import open_detector

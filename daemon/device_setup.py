@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from daemon.app import Devices
 from daemon.audio.profiles import PROFILES
 from daemon.bindings import TALK, Bindings
+from daemon.box import Devices
 from daemon.config import hardware
 from daemon.config.schema import Config
 from hw import load

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from daemon.app import App, AppSettings
+from daemon.app import App
+from daemon.box import AppSettings
 from daemon.config.agent_files import load_agents
 from daemon.config.files import KEY_FILE, ConfigError, Place, api_key_reader, load, this_box
 from daemon.config.layers import Problem

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from daemon.app import App, AppSettings, Devices
+from daemon.app import App
+from daemon.box import AppSettings, Devices
 from daemon.config.schema import Session, Talk
 from daemon.control import request
 from daemon.demo.report import Evidence, figures, shortcomings, table

@@ -10,8 +10,9 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-from daemon.app import App, AppSettings, Devices
+from daemon.app import App
 from daemon.bindings import Bindings
+from daemon.box import AppSettings, Devices
 from daemon.gestures import GestureSettings
 from daemon.health import DeviceHealth
 from daemon.notices import Notice

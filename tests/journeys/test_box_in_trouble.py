@@ -7,9 +7,9 @@ from array import array
 
 from box import PERIOD_FRAMES, RATE_HZ, Box, Server, voice
 
-from daemon.app import Devices
 from daemon.audio.capture import CaptureSettings
 from daemon.bindings import Bindings
+from daemon.box import Devices
 from daemon.duplex import Listened
 from daemon.events import Phase
 from daemon.sound_devices import SoundSettings

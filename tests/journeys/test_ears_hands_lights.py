@@ -11,10 +11,10 @@ import pytest
 from box import PERIOD_FRAMES, RATE_HZ, Box, Server, voice
 from virtual_loop import run_virtual
 
-from daemon.app import Devices
 from daemon.audio.capture import CaptureSettings
 from daemon.audio.endpoint import EndpointSettings
 from daemon.bindings import Bindings
+from daemon.box import Devices
 from daemon.cues import TABLE, Cue
 from daemon.ears import EarSettings
 from daemon.events import Phase

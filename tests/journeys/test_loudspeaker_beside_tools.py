@@ -8,7 +8,8 @@ import time
 import wave
 from pathlib import Path
 
-from daemon.app import App, AppSettings, Devices
+from daemon.app import App
+from daemon.box import AppSettings, Devices
 from daemon.config.schema import Session, Talk
 from daemon.events import Ask, Say
 from daemon.realtime import RealtimeAgent, function_tool

@@ -11,7 +11,8 @@ import pytest
 import realtime_oracle
 from box import PERIOD_FRAMES, RATE_HZ, voice
 
-from daemon.app import App, AppSettings, Devices
+from daemon.app import App
+from daemon.box import AppSettings, Devices
 from daemon.config.schema import Session, Talk
 from daemon.events import Phase, Pressed, Released
 from daemon.realtime.transports.websocket import WebSocketTransport

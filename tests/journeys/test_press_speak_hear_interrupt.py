@@ -13,7 +13,7 @@ from box import PERIOD_FRAMES, RATE_HZ, Box, Server, voice
 from virtual_loop import VirtualLoop, run_virtual
 
 from daemon import notices
-from daemon.app import Devices
+from daemon.box import Devices
 from daemon.events import Phase
 from daemon.sound_devices import SoundSettings
 from daemon.talk import TalkMode, TalkSettings

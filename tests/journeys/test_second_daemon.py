@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.app import App, AppSettings, Devices
+from daemon.app import App
+from daemon.box import AppSettings, Devices
 from daemon.control import ControlError
 from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.transports.recorded import RecordedTransport

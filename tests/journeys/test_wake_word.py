@@ -11,8 +11,8 @@ from box import PERIOD_FRAMES, RATE_HZ, Box
 from said_okay_nabu import QUESTION_MS, WORD_MS, silence, word, word_and_question
 from virtual_loop import run_virtual
 
-from daemon.app import Devices
 from daemon.audio.resample import Resampler
+from daemon.box import Devices
 from daemon.notices import PhaseChanged
 from daemon.talk import BargeIn, TalkMode, TalkSettings
 from hw import load

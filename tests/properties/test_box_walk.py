@@ -13,9 +13,9 @@ import pytest
 from box import Box, Server
 from virtual_loop import run_virtual
 
-from daemon.app import Devices
 from daemon.audio.endpoint import EndpointSettings
 from daemon.bindings import Bindings
+from daemon.box import Devices
 from daemon.ears import EarSettings
 from daemon.events import ApprovalWanted, Phase
 from daemon.gestures import GestureSettings
