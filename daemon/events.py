@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from daemon.talk import TalkSettings
+
 
 class Phase(Enum):
     """What the box is doing, as a person standing before it would say it."""
@@ -88,6 +90,13 @@ class Mute:
 @dataclass(frozen=True, slots=True)
 class Unmute:
     """The microphone is open again."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkSet:
+    """The owner has other wishes about talking from now on."""
+
+    settings: TalkSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +280,7 @@ Event = (
     | Say
     | Mute
     | Unmute
+    | TalkSet
     | ApprovalWanted
     | Consent
     | Dissent

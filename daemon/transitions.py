@@ -53,6 +53,7 @@ class Signal(Enum):
     STOP = auto()
     EXPIRED = auto()  # waited long enough
     STREAM = auto()  # hands-free and ready
+    UNSTREAM = auto()  # not hands-free any more
     UP = auto()
     DOWN = auto()
     REQUESTED = auto()
@@ -103,6 +104,7 @@ TURN: dict[Turn, dict[Signal, Turn]] = {
         Signal.DOWN: Turn.HELD,
     },
     Turn.LIVE: {
+        Signal.UNSTREAM: Turn.IDLE,
         Signal.DOWN: Turn.IDLE,
         Signal.MUTED: Turn.IDLE,
         Signal.DEAF: Turn.IDLE,

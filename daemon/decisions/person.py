@@ -106,6 +106,14 @@ def _unmute(box: BoxState, event: ev.Unmute, now: float) -> None:
     box.stream()
 
 
+def _talk_set(box: BoxState, event: ev.TalkSet, now: float) -> None:
+    box.settings = event.settings
+    if event.settings.mode is not TalkMode.HANDS_FREE and box.move(Signal.UNSTREAM):
+        box.user_speaking = False
+        box.do(ev.StopStreaming())
+    box.stream()
+
+
 def _approval_wanted(box: BoxState, event: ev.ApprovalWanted, now: float) -> None:
     if not box.waiting_calls.add(event.call_id, event.tool, now + box.settings.approve_s):
         box.do(ev.Reject(event.call_id, "Too many calls are waiting for a person."))
@@ -140,6 +148,7 @@ HANDLERS: Handlers = {
     ev.Say: _say,
     ev.Mute: _mute,
     ev.Unmute: _unmute,
+    ev.TalkSet: _talk_set,
     ev.ApprovalWanted: _approval_wanted,
     ev.Consent: _consent,
     ev.Dissent: _dissent,

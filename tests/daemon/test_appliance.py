@@ -504,6 +504,46 @@ def test_hands_free_mute_stops_streaming_and_unmute_starts_it_again() -> None:
     )
 
 
+def test_box_made_hands_free_listens_at_once_and_stops_when_that_is_taken_back() -> None:
+    hands_free, hold = TalkSettings(mode=TalkMode.HANDS_FREE), TalkSettings(mode=TalkMode.HOLD)
+    play(
+        ready(),
+        [
+            (1.0, ev.TalkSet(hands_free), [ev.StartStreaming()]),
+            (2.0, ev.UserSpeechStarted(), []),
+            (2.1, ev.TalkSet(hands_free), []),
+            (2.2, ev.TalkSet(hold), [ev.StopStreaming()]),
+            (3.0, ev.Pressed(), [ev.OpenTurn(300.0)]),
+        ],
+    )
+
+
+def test_box_made_hands_free_while_muted_waits_until_it_is_not() -> None:
+    hands_free = TalkSettings(mode=TalkMode.HANDS_FREE)
+    play(
+        ready(),
+        [
+            (1.0, ev.Mute(), []),
+            (2.0, ev.TalkSet(hands_free), []),
+            (3.0, ev.Unmute(), [ev.StartStreaming()]),
+        ],
+    )
+
+
+def test_other_limits_of_a_turn_hold_from_the_next_one() -> None:
+    box = ready()
+    play(
+        box,
+        [
+            (1.0, ev.Pressed(), [ev.OpenTurn(300.0)]),
+            (1.1, ev.TalkSet(TalkSettings(preroll_ms=0, max_turn_s=5)), []),
+        ],
+    )
+    assert box.next_deadline() == 61.0
+    play(box, [(1.2, ev.Stop(), [ev.ClearTurn("stopped")]), (2.0, ev.Pressed(), [ev.OpenTurn(0)])])
+    assert box.next_deadline() == 7.0
+
+
 def test_hands_free_stays_deaf_when_the_link_comes_back_while_muted() -> None:
     box = ready(TalkMode.HANDS_FREE)
     play(
