@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import re
 import struct
 import types
 from array import array
@@ -20,14 +19,12 @@ from typing import Any, get_args, get_type_hints
 
 from daemon import events as ev
 from daemon.decisions.state import BoxState
+from daemon.redaction import Redactor
 from daemon.talk import TalkSettings
 from daemon.waiting_calls import WaitingCall, WaitingCalls
 
 VERSION = 1
 """Of the format. A reader refuses others: a recording half understood would prove nothing."""
-
-_SECRETS = re.compile(r"\b(?:sk|ek)[-_][A-Za-z0-9_\-*.]{8,}|(?<=Bearer )[A-Za-z0-9_\-.~+/=]+")
-_SHORTEST_SECRET = 8
 
 
 class FlightError(ValueError):
@@ -139,17 +136,14 @@ def error_text(error: Exception) -> str:
 
 def written(header: Header, entries: Iterable[Entry], secrets: Iterable[str] = ()) -> Iterator[str]:
     """The lines of the file, line breaks included. What is in `secrets`, or looks like a key, is left out."""
-    known = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    redactor = Redactor(secrets)
     yield _line({"flight": VERSION, **_plain(header)})
     for entry in entries:
         try:
             plain = _entry_as_json(entry)
         except TypeError as error:  # the rest of the recording is not lost for it
             plain = {"t": entry.at, "note": "unwritable", "error": str(error)}
-        line = _SECRETS.sub("[secret]", _line(plain))
-        for secret in known:
-            line = line.replace(secret, "[secret]")
-        yield line
+        yield redactor.text(_line(plain))
 
 
 def as_json(value: ev.Event | ev.Command) -> Any:

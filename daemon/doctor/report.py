@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +9,8 @@ from itertools import groupby
 from typing import Any
 
 from daemon.doctor.findings import Finding, Outcome, Verdict
+from daemon.redaction import redacted
 
-MASK = "(secret)"
-
-_LOOKS_SECRET = re.compile(r"\b(?:sk|ek)[-_][A-Za-z0-9_-]{8,}|(?i:bearer)\s+\S+")
 _COLOURS = {Outcome.PASS: "32", Outcome.WARN: "33", Outcome.FAIL: "1;31", Outcome.SKIP: "2"}
 _NAME_WIDTH = 18
 _BELOW = " " * (2 + 2 + 1 + 4 + 2 + _NAME_WIDTH + 1)
@@ -106,11 +103,3 @@ def without_secrets(findings: Iterable[Finding], secrets: Sequence[str]) -> list
 def _cleaned(verdict: Verdict, secrets: Sequence[str]) -> Verdict:
     detail, fix = redacted(verdict.detail, secrets), redacted(verdict.fix, secrets)
     return replace(verdict, detail=detail, fix=fix)
-
-
-def redacted(text: str, secrets: Iterable[str]) -> str:
-    """Without `secrets`, and without whatever looks like a key."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, MASK)
-    return _LOOKS_SECRET.sub(MASK, text)
