@@ -4,6 +4,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit lint types format clean
 export PYTHON
+# Or pytest rewrites every test and every daemon that a test starts is compiled, each time anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list these words
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
