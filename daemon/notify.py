@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,13 @@ class Notifier:
     def alive(self) -> None:
         """The daemon does its work: it hears, it speaks, its loop runs."""
         self._send("WATCHDOG=1")
+
+    def reloading(self) -> None:
+        """Reads its configuration anew; `ready` ends it, and until then `systemctl reload` may wait.
+
+        The time, CLOCK_MONOTONIC in microseconds, is for systemd 253 and later with `Type=notify-reload`.
+        """
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
         """Shutting down on purpose; systemd starts its stop time-out."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +80,14 @@ def test_text_no_c_string_can_hold_is_logged_not_raised(
 def test_alive_reaches_the_socket(systemd: socket.socket) -> None:
     Notifier().alive()
     assert systemd.recv(100) == b"WATCHDOG=1"
+
+
+def test_reloading_reaches_the_socket_with_the_time_systemd_asks_for(systemd: socket.socket) -> None:
+    before_us = time.monotonic_ns() // 1000
+    Notifier().reloading()
+    word, _, stamp = systemd.recv(100).decode().partition("\nMONOTONIC_USEC=")
+    assert word == "RELOADING=1"
+    assert before_us <= int(stamp) <= time.monotonic_ns() // 1000
 
 
 @pytest.mark.parametrize(
