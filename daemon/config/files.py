@@ -142,28 +142,47 @@ def read_layer(file: Path) -> Layer | Problem:
 def api_key_reader(environ: Mapping[str, str], key_file: Path = KEY_FILE) -> Callable[[], str | None]:
     """What the transport calls at each connect, so that a new key is found without a restart.
 
-    Looked at in this order: `$CREDENTIALS_DIRECTORY/openai_api_key` (systemd's `LoadCredential=`),
-    `key_file`, `$OPENAI_API_KEY`; None if there is none. The reader raises `PermissionError` for a `key_file`
-    that others may read or we may not, `ValueError` for a file without a key in it.
+    Looked at in this order: what systemd hands over, `key_file`, `$OPENAI_API_KEY`; None if there is none.
+    systemd hands over a credential at the start, `$CREDENTIALS_DIRECTORY/openai_api_key`, and a changed key,
+    which replaces it, as `$RUNTIME_DIRECTORY/openai_api_key` (systemd/harkd-key.service); either is empty
+    where there was no key. The reader raises `PermissionError` for a `key_file` that others may read or we
+    may not, `ValueError` for a file without a key in it.
     """
 
     def read() -> str | None:
-        directory = environ.get("CREDENTIALS_DIRECTORY")
+        handed = _handed_over(environ)
+        if handed:
+            return handed
         in_environment = environ.get("OPENAI_API_KEY", "").strip() or None
-        if directory and (key := _key_in(Path(directory) / "openai_api_key", private=False)):
-            return key
         try:
-            return _key_in(key_file, private=True) or in_environment
+            key = _key_in(key_file, private=True)
         except PermissionError as error:
-            if error.errno and in_environment:  # root's file, and our own key
+            if not error.errno:  # others may read it
+                raise
+            if in_environment:  # root's file, and our own key
                 return in_environment
+            if handed == "":
+                raise ValueError(f"{key_file} had no key in it when systemd read it; put it there") from None
             raise
+        if key == "":
+            raise ValueError(f"{key_file} is empty; put the API key into it")
+        return key or in_environment
 
     return read
 
 
+def _handed_over(environ: Mapping[str, str]) -> str | None:
+    """The newest key systemd has for us; "" if that is none, None if it has no such credential."""
+    for variable in ("RUNTIME_DIRECTORY", "CREDENTIALS_DIRECTORY"):
+        if directory := environ.get(variable):
+            key = _key_in(Path(directory) / KEY_FILE.name, private=False)
+            if key is not None:
+                return key
+    return None
+
+
 def _key_in(file: Path, *, private: bool) -> str | None:
-    """The key in `file`, None if there is no such file. `private`: nobody else may be able to read it."""
+    """What is in `file`, None if there is no such file. `private`: nobody else may be able to read it."""
     try:
         with file.open("rb") as stream:
             mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
@@ -174,7 +193,4 @@ def _key_in(file: Path, *, private: bool) -> str | None:
         raise PermissionError(error.errno, f"the API key in {file} cannot be read by this user") from None
     if private and mode & 0o077:
         raise PermissionError(f"{file} may be read by others (mode {mode:04o}); run: chmod 600 {file}")
-    key = content.decode("ascii", errors="replace").strip()
-    if not key:
-        raise ValueError(f"{file} is empty; put the API key into it")
-    return key
+    return content.decode("ascii", errors="replace").strip()

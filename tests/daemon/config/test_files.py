@@ -197,6 +197,45 @@ def test_empty_key_file_is_an_error(tmp_path: Path) -> None:
         api_key_reader({}, written(tmp_path / "key", "\n", 0o600))()
 
 
+@pytest.mark.parametrize(
+    ("rotated", "at_the_start", "key"),
+    [
+        ("sk-new", "sk-old", "sk-new"),
+        (None, "sk-old", "sk-old"),
+        ("", "sk-old", None),  # revoked: the old one must not be used again
+        ("sk-new", "\n", "sk-new"),  # the first one ever
+        (None, "\n", None),
+    ],
+)
+def test_changed_key_replaces_that_of_the_start(
+    tmp_path: Path, rotated: str | None, at_the_start: str, key: str | None
+) -> None:
+    written(tmp_path / "credentials/openai_api_key", at_the_start, 0o400)
+    if rotated is not None:
+        written(tmp_path / "run/openai_api_key", rotated, 0o600)
+    environ = {
+        "CREDENTIALS_DIRECTORY": str(tmp_path / "credentials"),
+        "RUNTIME_DIRECTORY": str(tmp_path / "run"),
+    }
+    assert api_key_reader(environ, tmp_path / "missing")() == key
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_file_only_systemd_may_read_and_found_empty_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "key", "", 0o600)
+    written(tmp_path / "credentials/openai_api_key", "\n", 0o444)
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(ValueError, match="key had no key in it when systemd read it"):
+            api_key_reader({"CREDENTIALS_DIRECTORY": "credentials"}, Path("key"))()
+    finally:
+        os.seteuid(0)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_key_file_of_somebody_else_is_an_error_unless_the_environment_has_a_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
