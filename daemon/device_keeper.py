@@ -114,6 +114,7 @@ class DeviceKeeper:
         self._moved = asyncio.Event()
         self._journal = {port: _Journal(port) for port in Port}
         self._beyond_waiting: Exception | None = None
+        self._successors: dict[Port, tuple[Any, Callable[[], None]]] = {}  # devices to go on with
         self._started = False
         self._stopped = False
 
@@ -126,8 +127,19 @@ class DeviceKeeper:
         """
         if self._sides[port].wanted is on:
             return
-        self._health.want(port, on, self._loop.time())
+        if port not in self._successors:
+            self._health.want(port, on, self._loop.time())
         self._sides[port].wanted = on
+        self._turn()
+
+    def exchange(self, port: Port, successor: Any, on_exchanged: Callable[[], None]) -> None:
+        """Go on with another device in place of this one, a `Microphone` or a `Speaker` as it is.
+
+        As soon as this one is closed `on_exchanged` is called, and the other one is opened, if wanted; what
+        it talks is new to the box, even if it is the same. One that hangs is not exchanged.
+        """
+        self._successors[port] = (successor, on_exchanged)
+        self._health.want(port, False, self._loop.time())
         self._turn()
 
     async def switch(self, port: Port, on: bool) -> str | None:
@@ -162,6 +174,7 @@ class DeviceKeeper:
 
         If not, a driver hangs, and would hang the interpreter's exit as well: end with `os._exit`.
         """
+        self._successors.clear()
         for port in Port:
             self._health.want(port, False, self._loop.time())
             self._sides[port].wanted = False
@@ -224,10 +237,25 @@ class DeviceKeeper:
                 self._news.append(DeviceChange(command.port, command.state, command.reason))
             else:
                 self._begin(command)
+        if self._exchange_closed(now):
+            self._turn()
+            return
         self._set_timer()
         self._moved.set()
         self._moved = asyncio.Event()
         self._tell()
+
+    def _exchange_closed(self, now: float) -> bool:
+        closed = [port for port in self._successors if self._is_closed(port)]
+        for port in closed:
+            successor, on_exchanged = self._successors.pop(port)
+            self._sides[port].use(successor)
+            on_exchanged()
+            self._health.want(port, self._sides[port].wanted, now)
+        return bool(closed)
+
+    def _is_closed(self, port: Port) -> bool:
+        return self._health[port].state is PortState.CLOSED and not self._health.calls(port)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -303,7 +331,7 @@ class _Side:
         self.last_period_at: float | None = None
         self.zeros_since: float | None = None
         self._clock = clock
-        self._accepted = device.format
+        self._accepted: object = device.format
 
     @property
     def format_accepted(self) -> bool:
@@ -313,18 +341,23 @@ class _Side:
     def accept_format(self) -> None:
         self._accepted = self.device.format
 
+    def use(self, device: Any) -> None:
+        """Another device, closed, in place of this one, which is closed, too."""
+        self.device = device
+        self._accepted = None
+
 
 class _Ears(_Side):
     def __init__(
         self, microphone: Microphone, deliver: Callable[[bytes], None], clock: Callable[[], float]
     ) -> None:
         super().__init__(microphone, clock)
-        self._microphone = microphone
+        self.device: Microphone
         self._deliver = deliver
         self._zeros = b""
 
     def start(self) -> None:
-        self._microphone.start(self._captured)
+        self.device.start(self._captured)
 
     def _captured(self, pcm: bytes) -> None:
         """Device thread."""
@@ -343,11 +376,11 @@ class _Ears(_Side):
 class _Mouth(_Side):
     def __init__(self, speaker: Speaker, pull: Callable[[int], bytes], clock: Callable[[], float]) -> None:
         super().__init__(speaker, clock)
-        self._speaker = speaker
+        self.device: Speaker
         self._pull = pull
 
     def start(self) -> None:
-        self._speaker.start(self._wanted_frames)
+        self.device.start(self._wanted_frames)
 
     def _wanted_frames(self, frames: int) -> bytes:
         """Device thread."""

@@ -109,11 +109,12 @@ class SoundDevices:
         self._loop = loop = asyncio.get_running_loop()
         self._microphone = microphone
         self._speaker = speaker
+        self._heard_before_frames = 0  # by loudspeakers that were exchanged
         self._settings = settings
         self._gain = gain
         self._on_speaker_rate = on_speaker_rate
         self.speaker_tap = SpeakerTap(
-            loop, self._ring(), speaker.heard_frames, lambda: self.conductor.drained(), gain
+            loop, self._ring(), self._heard_frames, lambda: self.conductor.drained(), gain
         )
         mic = microphone.format
         self.mic_tap: MicTap[Listened] = MicTap(loop, self._listened, round(MIC_BOUND_S / mic.period_s))
@@ -134,19 +135,44 @@ class SoundDevices:
         self._linger: asyncio.TimerHandle | None = None
         self._echo_timer: asyncio.TimerHandle | None = None
         self._interrupted = False
+        self._started = False
         self.hangs = False
         """A device could not be closed: the process must not wait for it."""
 
-    def use_duplex(self, duplex: Duplex) -> None:
-        """Before the start: what is captured passes through there, beside what is played."""
-        self.duplex = duplex
-        self.speaker_tap.on_played = duplex.played
+    def use(self, settings: SoundSettings) -> None:
+        """From now on, by these; a ring of another length is that of the next loudspeaker."""
+        self._settings = settings
+        mic = self._microphone.format
+        self._capture = CapturePath(_fitting(settings.capture, mic.channels), mic.rate_hz, mic.channels)
+
+    def use_duplex(self, duplex: Duplex | None) -> None:
+        """What is captured passes through there, beside what is played; None for as it is captured."""
+        before, self.duplex = self.duplex, duplex
+        self.speaker_tap.on_played = duplex.played if duplex else None
+        if before is not None:
+            before.stop()
+        if self._started:
+            self._tune_duplex()
+
+    def exchange_microphone(self, microphone: Microphone) -> None:
+        """Go on with another one, as soon as this one is closed."""
+
+        def exchanged() -> None:
+            self._microphone = microphone
+
+        self.keeper.exchange(Port.MICROPHONE, microphone, exchanged)
+
+    def exchange_speaker(self, speaker: Speaker) -> None:
+        def exchanged() -> None:
+            self._heard_before_frames = self.speaker_tap.pulled_frames
+            self._speaker = speaker
+
+        self.keeper.exchange(Port.SPEAKER, speaker, exchanged)
 
     async def start(self) -> None:
         """Open what is wanted; a device that is missing is waited for. Raises as `DeviceKeeper.start`."""
-        if self.duplex is not None:
-            self._tune_duplex()
-            self._judge_echo()
+        self._started = True
+        self._tune_duplex()
         self.want()
         # One that rests, too: how it talks is known only when it was open, and the first answer needs that.
         self.keeper.want(Port.SPEAKER, True)
@@ -194,8 +220,8 @@ class SoundDevices:
     def _captured(self, period: bytes) -> None:
         """Microphone's thread."""
         mono = self._capture.feed(period)
-        if self.duplex is not None:
-            self.duplex.captured(mono)
+        if (duplex := self.duplex) is not None:
+            duplex.captured(mono)
         else:
             self.mic_tap.deliver(Listened(mono))
 
@@ -214,13 +240,22 @@ class SoundDevices:
     def _tune_duplex(self) -> None:
         if self.duplex is not None:
             self.duplex.tune(self._microphone.format.rate_hz, self._speaker.format.rate_hz)
-            self.conductor.step(ev.EchoJudged(self.duplex.safe))
+            if self._echo_timer is None:
+                self._echo_timer = self._loop.call_later(JUDGE_ECHO_S, self._judge_echo)
+        self.conductor.step(ev.EchoJudged(self.duplex is None or self.duplex.safe))
 
     def _judge_echo(self) -> None:
+        self._echo_timer = None
+        if self.duplex is None:
+            return
         self._echo_timer = self._loop.call_later(JUDGE_ECHO_S, self._judge_echo)
-        if self.duplex is not None and self.duplex.judge(self._loop.time()):
+        if self.duplex.judge(self._loop.time()):
             log.info("%s", self.duplex.reason)
             self.conductor.step(ev.EchoJudged(self.duplex.safe))
+
+    def _heard_frames(self) -> int:
+        """Any thread."""
+        return self._heard_before_frames + self._speaker.heard_frames()
 
     # ---- devices that come and go ----------------------------------------------------
 

@@ -493,3 +493,117 @@ def test_a_new_device_node_is_another_number_and_no_directory_is_none(tmp_path: 
     (tmp_path / "pcmC1D0c").touch()
     assert None is not sound_cards_seen(str(tmp_path)) != before
     assert sound_cards_seen(str(tmp_path / "missing")) is None
+
+
+# ---- exchanging a device ---------------------------------------------------------------
+
+
+def exchange_microphone(box: Box) -> tuple[MicrophoneSocket, list[str]]:
+    """The same kind of microphone; it is fed from here on, and the list tells when it took over."""
+    old, new = box.mic, MicrophoneSocket()
+    order: list[str] = []
+
+    def exchanged() -> None:
+        order.append("running" if old.running else "closed")
+        box.mic = new
+
+    box.keeper.exchange(MIC, new, exchanged)
+    return new, order
+
+
+def test_device_is_exchanged_when_the_old_one_is_closed() -> None:
+    async def story(box: Box) -> None:
+        old = box.mic
+        box.told.clear()
+        new, order = exchange_microphone(box)
+        await box.hears_again_within(0.3)
+        assert order == ["closed"]
+        assert (old.running, new.running) == (False, True)
+        assert box.states() == [S.CLOSED, S.OPENING, S.WORKING]
+        assert [change.new_format for change in box.told].count(True) == 1
+
+    run(story)
+
+
+def test_device_that_was_closed_is_exchanged_at_once_and_stays_closed() -> None:
+    async def story(box: Box) -> None:
+        await box.keeper.switch(MIC, False)
+        new, order = exchange_microphone(box)
+        assert order == ["closed"]
+        await asyncio.sleep(1)
+        assert not new.running
+        assert await box.keeper.switch(MIC, True) is None
+        await box.hears_again_within(0.3)
+
+    run(story)
+
+
+def test_device_is_exchanged_while_it_is_being_opened() -> None:
+    async def story(box: Box) -> None:
+        await box.keeper.switch(MIC, False)
+        box.keeper.want(MIC, True)
+        new, order = exchange_microphone(box)
+        assert order == []
+        await box.hears_again_within(0.5)
+        assert (order, new.running) == (["closed"], True)
+
+    run(story)
+
+
+def test_device_that_is_missing_is_exchanged_for_one_that_is_there() -> None:
+    async def story(box: Box) -> None:
+        box.mic.refusal = DeviceError(Fault.BUSY, "mic", "another program is using it")
+        box.mic.device.unplug()
+        await asyncio.sleep(1)
+        assert box.keeper.state(MIC) is S.BUSY
+        exchange_microphone(box)
+        await box.hears_again_within(0.3)
+
+    run(story)
+
+
+def test_what_is_wanted_during_an_exchange_holds_after_it() -> None:
+    async def story(box: Box) -> None:
+        new, _ = exchange_microphone(box)
+        box.keeper.want(MIC, False)
+        await asyncio.sleep(1)
+        assert not new.running
+        box.keeper.want(MIC, True)
+        await box.hears_again_within(0.3)
+
+    run(story)
+
+
+def test_device_exchanged_twice_at_once_is_the_last_one() -> None:
+    async def story(box: Box) -> None:
+        between, order = exchange_microphone(box)
+        last, _ = exchange_microphone(box)
+        await box.hears_again_within(0.5)
+        assert (between.running, last.running, order) == (False, True, [])
+
+    run(story)
+
+
+def test_device_that_hangs_is_not_exchanged() -> None:
+    async def story(box: Box) -> None:
+        box.calls.hang = True
+        new, order = exchange_microphone(box)
+        await asyncio.sleep(60)
+        assert (order, new.running, box.keeper.healthy()) == ([], False, False)
+
+    run(story)
+
+
+def test_loudspeaker_is_exchanged_like_a_microphone() -> None:
+    async def story(box: Box) -> None:
+        old, new = box.speaker, FakeSpeaker(rate_hz=8000)
+
+        def exchanged() -> None:
+            box.speaker = new
+
+        box.keeper.exchange(SPEAKER, new, exchanged)
+        await asyncio.sleep(0.5)
+        assert (old.running, new.running) == (False, True)
+        assert box.keeper.state(SPEAKER) is S.WORKING
+
+    run(story)
