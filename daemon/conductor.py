@@ -77,9 +77,7 @@ class Conductor:
         self._sound = sound
         self._onlookers = list(onlookers)
         self._loop = loop
-        # The longest turn, and a second for its last periods: a link lost then must not cost its start.
-        retain_s = talk.max_turn_s + (talk.preroll_ms + talk.release_tail_ms) / 1000 + 1
-        self._uplink = Uplink(sound.mic_rate_hz, SESSION_RATE_HZ, sound.append_ms, retain_s)
+        self._uplink = Uplink(sound.mic_rate_hz, SESSION_RATE_HZ, sound.append_ms, talk.longest_turn_s)
         upload = TurnUpload(self._uplink, sound.append_ms)
         self._sender = TurnSender(upload, self.exchanges, lambda: self._share_floor(loop.time()), loop)
         self.playing = Playing(
@@ -99,6 +97,13 @@ class Conductor:
         self._period = b""  # the captured period being decided on
         self._refusal: str | None = None
         self._timer: asyncio.TimerHandle | None = None
+
+    def use(self, talk: TalkSettings, gate: GateSettings | None) -> None:
+        """From now on, talk by these; what the ears are was said to them before."""
+        self._gate_settings = gate
+        self._gate = self._new_gate()
+        self._uplink.retain(talk.longest_turn_s)
+        self.step(ev.TalkSet(talk))
 
     def close(self) -> None:
         self._sender.close()

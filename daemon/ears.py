@@ -72,11 +72,18 @@ class Ears:
         wake_word: WakeWordDetector | None,
         rate_hz: int,
     ) -> None:
+        self.rate_hz = rate_hz
+        self.use(settings, detector, wake_word)
+
+    def use(
+        self, settings: EarSettings, detector: Detector | None, wake_word: WakeWordDetector | None
+    ) -> None:
+        """Listen by these from now on: what was heard is forgotten."""
         self._settings = settings
         self._detector = detector
         self._wake_word = wake_word
         self._retained_ms = settings.preroll_ms + BARGE_IN_MS if settings.preroll_ms else 0
-        self.retune(rate_hz)
+        self.retune(self.rate_hz)
 
     def retune(self, rate_hz: int) -> None:
         """The microphone has another rate from now on: what was heard is forgotten."""

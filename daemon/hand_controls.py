@@ -12,7 +12,7 @@ from daemon.box_state import StateKeeper
 from daemon.cues import VolumeFlash
 from daemon.decisions.state import BoxState
 from daemon.health import Port
-from daemon.volume import Volume
+from daemon.volume import Volume, VolumeSettings
 
 log = logging.getLogger("harkd")
 
@@ -74,7 +74,7 @@ class HandControls:
         if not on and (reason := self._switch_reason()) is not None:
             return reason
         self._state.keep_muted(on)
-        self._settle()
+        self.settle()
         return None
 
     async def mute_surely(self, on: bool) -> str | None:
@@ -93,7 +93,7 @@ class HandControls:
 
     def switch_turned(self, name: str, on: bool) -> None:
         log.info("switch %s is %s", name, "on" if on else "off")
-        self._settle()
+        self.settle()
 
     def set_volume(self, percent: object) -> str | None:
         """How loud the box is from the next period on; answers why that could not be done, or None."""
@@ -123,7 +123,13 @@ class HandControls:
         self.flash = VolumeFlash(self._volume.percent, self._clock() + FLASH_S)
         self._sound(earcon)
 
-    def _settle(self) -> None:
+    def use_limits(self, settings: VolumeSettings) -> None:
+        """Other limits of the volume from now on: nothing is said, nothing kept."""
+        self._volume.use(settings, self._state.state.volume_percent)
+        self._gain.set_percent(self._volume.percent)
+
+    def settle(self) -> None:
+        """Muted or not, as software and switches say now."""
         muted = self._state.state.muted or self._switch_reason() is not None
         if muted == self.muted:
             return

@@ -74,6 +74,12 @@ class Lamp:
         """Why there is no light, in a sentence for the owner; "" while there is."""
         return self._problem
 
+    def use_brightness(self, percent: int) -> None:
+        """As `brightness_percent` of the constructor, from now on."""
+        self._brightness_percent = percent
+        if self._open:
+            self._draw(self._view())
+
     def start(self) -> None:
         """Open the light and show how the box is. Does not raise what the light raises."""
         self._try_open()

@@ -58,3 +58,8 @@ class TalkSettings:
     approve_s: float = 30.0
     echo_tail_ms: float = 300.0
     follow_up_s: float = 0.0
+
+    @property
+    def longest_turn_s(self) -> float:
+        """With a second for its last periods: a link lost then must not cost its start."""
+        return self.max_turn_s + (self.preroll_ms + self.release_tail_ms) / 1000 + 1

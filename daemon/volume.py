@@ -43,10 +43,14 @@ class Volume:
 
     def __init__(self, settings: VolumeSettings, restored_percent: int | None = None) -> None:
         """`restored_percent`: what a person had set in an earlier run, taken to the nearest limit."""
+        self.use(settings, restored_percent)
+
+    def use(self, settings: VolumeSettings, set_percent: int | None) -> None:
+        """These limits from now on; `set_percent` is what a person has set, None for nothing yet."""
         self._settings = settings
         self._percent = settings.start_percent
-        if restored_percent is not None:
-            self._percent = self._within_limits(restored_percent)
+        if set_percent is not None:
+            self._percent = self._within_limits(set_percent)
 
     @property
     def percent(self) -> int:

@@ -29,16 +29,12 @@ class Uplink:
         self, device_rate_hz: int, session_rate_hz: int = 24000, append_ms: int = 40, retain_s: float = 15.0
     ) -> None:
         """Raises `ValueError` if `retain_s` does not hold one batch of `append_ms`; else as `Resampler`."""
-        batch_frames = ms_to_frames(append_ms, session_rate_hz)
-        retain_frames = int(retain_s * session_rate_hz)
-        if not 0 < batch_frames <= retain_frames:
-            raise ValueError(
-                f"uplink: append_ms {append_ms} must give at least one frame and fit into retain_s {retain_s}"
-            )
         self.session_rate_hz = session_rate_hz
+        self._append_ms = append_ms
+        self.retain(retain_s)
+        batch_frames = ms_to_frames(append_ms, session_rate_hz)
         self.turn_frames = 0  # at the session's rate, pre-roll included
         self.dropped_frames = 0  # of this turn
-        self._retain_bytes = retain_frames * SAMPLE_BYTES
         self._resampler = Resampler(device_rate_hz, session_rate_hz)
         self._rechunker = Rechunker(batch_frames * SAMPLE_BYTES)
         self._first_bytes = min(batch_frames, ms_to_frames(FIRST_MS, session_rate_hz)) * SAMPLE_BYTES
@@ -50,6 +46,16 @@ class Uplink:
         self._gone_sent_frames = 0  # sent, then too old to keep
         self._open = False
         self._retaining = False
+
+    def retain(self, retain_s: float) -> None:
+        """From the next audio on, keep so much. Raises `ValueError` if that does not hold one batch."""
+        retain_frames = int(retain_s * self.session_rate_hz)
+        if not 0 < ms_to_frames(self._append_ms, self.session_rate_hz) <= retain_frames:
+            raise ValueError(
+                f"uplink: append_ms {self._append_ms} must give at least one frame "
+                f"and fit into retain_s {retain_s}"
+            )
+        self._retain_bytes = retain_frames * SAMPLE_BYTES
 
     @property
     def unsent_bytes(self) -> int:
