@@ -41,6 +41,7 @@ from daemon.prompts import Prompt
 from daemon.realtime.device import DeviceControls
 from daemon.realtime.transports.port import Transport
 from daemon.recorder import FlightRecorder
+from daemon.redaction import Redactor
 from daemon.sound import Sound
 from daemon.sound_bank import SoundBank
 from daemon.sound_devices import SoundDevices
@@ -69,10 +70,11 @@ class App:
         wall_clock: Callable[[], float] = time.time,
         call_device: CallDevice | None = None,
         health: DeviceHealth | None = None,
-        secrets: Callable[[], Iterable[str]] = tuple,
+        redactor: Redactor | None = None,
     ) -> None:
-        """`call_device` and `health` are for tests: as in `DeviceKeeper`."""
+        """`call_device` and `health` are for tests: as in `DeviceKeeper`. `redactor` knows what is secret."""
         self._loop = loop = asyncio.get_running_loop()
+        self._redactor = redactor or Redactor()
         self._settings = settings
         self.devices = devices
         mic, speaker = devices.microphone.format, devices.speaker.format
@@ -126,11 +128,11 @@ class App:
             self.conductor,
             self.controls,
         )
-        self._record(secrets, wall_clock)
+        self._record(wall_clock)
         self._started = self._stopping = False
 
-    def _record(self, secrets: Callable[[], Iterable[str]], wall_clock: Callable[[], float]) -> None:
-        box, playing = self.conductor.appliance, self.conductor.playing
+    def _record(self, wall_clock: Callable[[], float]) -> None:
+        box, playing, secrets = self.conductor.appliance, self.conductor.playing, self._redactor.known
         self.recorder = FlightRecorder(box, playing, self._loop, self._settings.recorder, secrets, wall_clock)
         self.conductor.on_step, self.conductor.on_bug = self.recorder.took, self.recorder.failed
         self.agents.listen(self.recorder.on_model_event)
@@ -364,7 +366,8 @@ class App:
         """Answer one request of the control socket: `{"command": ...}` and what belongs to it."""
         if not self._started:
             return {"ok": False, "error": "harkd is still starting"}
-        return await requests.answer(self, request)
+        answer: dict[str, Any] = self._redactor.value(await requests.answer(self, request))
+        return answer
 
     async def save_flight(self) -> Path:
         """Write down what the box did in the last minutes; answers where. Raises `OSError`."""

@@ -24,7 +24,7 @@ REMEMBERED = 16
 
 _LOOKS_SECRET = re.compile(
     r"""
-    \b(?:sk|ek)[-_][A-Za-z0-9_\-*.]{8,}                                     # a key, or what a server shows of it
+    \b(?:sk|ek)[-_][A-Za-z0-9_\-*.]{8,}                                  # a key, or what servers show of it
     | (?<=bearer[ ]) [A-Za-z0-9_\-.~+/=]{8,}
     | (?<=basic[ ]) (?=[A-Za-z+/]*[0-9=]) [A-Za-z0-9+/]{8,}={0,2}             # user and password
     | (?<=://) [^\s/"'\\]+ (?=@)                                            # the same in an address

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +21,8 @@ from daemon.config.schema import Config, Link
 from daemon.device_setup import open_devices
 from daemon.events import Phase
 from daemon.gestures import GestureSettings
+from daemon.journal import READY, STOPPING
+from daemon.journal_stream import start_logging
 from daemon.money.prices import PriceError, PriceTable
 from daemon.notices import LinkChanged, Notice, PhaseChanged
 from daemon.notify import Notifier
@@ -33,6 +35,8 @@ from daemon.realtime.settings_check import VOICES
 from daemon.realtime.transports.port import Transport
 from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
 from daemon.recorder import RecorderSettings
+from daemon.redaction import Redactor
+from daemon.redaction_hooks import guard_outputs, hide_process
 from daemon.settings import (
     account_settings,
     capture_settings,
@@ -61,21 +65,17 @@ def run_daemon(paths: Sequence[Path], *, verbose: bool) -> None:
     When the box cannot start: `daemon.config.files.ConfigError`, `hw.errors.DeviceError` or
     `daemon.control.ControlError`.
     """
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s" if sys.stderr.isatty() else _JOURNAL,
-    )
-    logging.getLogger("websockets").setLevel(logging.INFO)  # at DEBUG it prints every frame, speech and all
-    hangs = asyncio.run(_run(load(this_box(paths)).config, paths))
+    redactor = Redactor(key_as_far_as_known())
+    hide_process(["OPENAI_API_KEY"])
+    guard_outputs(redactor)
+    start_logging(redactor, verbose=verbose)
+    hangs = asyncio.run(_run(load(this_box(paths)).config, paths, redactor))
     if hangs:  # a driver that never returns would keep the interpreter from ending, too
         logging.shutdown()
         os._exit(0)
 
 
-_JOURNAL = "%(levelname)s %(name)s: %(message)s"  # the journal has its own clock
-
-
-async def _run(config: Config, paths: Sequence[Path]) -> bool:
+async def _run(config: Config, paths: Sequence[Path], redactor: Redactor) -> bool:
     """True if a device hangs that could not be closed."""
     notifier = Notifier()
     servers: list[StdioMcpServer] = []
@@ -83,9 +83,9 @@ async def _run(config: Config, paths: Sequence[Path]) -> bool:
     app = App(
         settings,
         open_devices(config),
-        transport_factory(config),
-        [_Status(notifier).on_notice],
-        secrets=_secrets,
+        transport_factory(config, redactor),
+        [_Status(notifier, redactor).on_notice],
+        redactor=redactor,
     )
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -93,8 +93,9 @@ async def _run(config: Config, paths: Sequence[Path]) -> bool:
         loop.add_signal_handler(number, stopping.set)
     watchdog = asyncio.create_task(_feed_watchdog(notifier, app.healthy), name="watchdog")
     try:
-        await app.run(stopping, notifier.ready)
+        await app.run(stopping, lambda: _tell_ready(notifier))
     finally:
+        log.info("stopping", extra=STOPPING())
         notifier.stopping()
         watchdog.cancel()
         for server in servers:
@@ -102,11 +103,16 @@ async def _run(config: Config, paths: Sequence[Path]) -> bool:
     return app.sound.hangs
 
 
-def _secrets() -> list[str]:
-    """What must not be in a recording."""
+def _tell_ready(notifier: Notifier) -> None:
+    log.info("harkd %s is ready", version("harkd"), extra=READY(version=version("harkd")))
+    notifier.ready()
+
+
+def key_as_far_as_known() -> list[str]:
+    """The API key that a connection would use now; nothing where there is none, or none to be had."""
     try:
         key = api_key_reader(os.environ)()
-    except (OSError, ValueError):  # whoever connects is told; here there is none to be hidden
+    except (OSError, ValueError):  # whoever connects is told
         key = None
     return [key] if key else []
 
@@ -197,8 +203,9 @@ def _starting_agent(
 class _Status:
     """The one line of `systemctl status`."""
 
-    def __init__(self, notifier: Notifier) -> None:
+    def __init__(self, notifier: Notifier, redactor: Redactor) -> None:
         self._notifier = notifier
+        self._redactor = redactor
         self._phase = Phase.OFFLINE
         self._detail = ""
 
@@ -209,11 +216,11 @@ class _Status:
             self._detail = f": {notice.detail}" if notice.detail else ""
         else:
             return
-        self._notifier.status(self._phase.value + self._detail)
+        self._notifier.status(self._redactor.text(self._phase.value + self._detail))
 
 
-def transport_factory(config: Config) -> Callable[[], Transport]:
-    """Makes one transport per connection attempt; the key is read anew each time."""
+def transport_factory(config: Config, redactor: Redactor) -> Callable[[], Transport]:
+    """Makes one transport per connection attempt; the key is read anew each time, and `redactor` told."""
     url = model_url(config.session)
     limits = _limits(config.link)
     proxy = config.link.proxy or None
@@ -221,6 +228,7 @@ def transport_factory(config: Config) -> Callable[[], Transport]:
 
     def key() -> str | None:
         found = read_key()
+        redactor.learn(found)
         if found is None and urlsplit(url).scheme == "wss":  # a server on this very machine may do without
             raise ValueError(f"there is no API key; put it into {KEY_FILE} (mode 0600) or OPENAI_API_KEY")
         return found
