@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Refusal(Enum):
@@ -58,3 +58,11 @@ class Transport(Protocol):
     @property
     def queued_bytes(self) -> int:
         """Bytes accepted by `send` and not yet given to the socket."""
+
+
+@runtime_checkable
+class ProbedTransport(Transport, Protocol):
+    """One that can find out by itself whether its peer is still there."""
+
+    def probe(self) -> None:
+        """The network has changed: find out at once, and end `receive` if the peer has gone."""

@@ -31,6 +31,7 @@ from websockets.exceptions import (
 )
 from websockets.protocol import State
 
+from daemon.realtime.transports.keepalive import Keepalive, Pulse
 from daemon.realtime.transports.port import Refusal, TransportClosed, TransportRefused, UplinkCongested
 
 _AZURE = ".azure.com"  # takes a key in a header of its own, by its documentation; not tried there
@@ -42,8 +43,9 @@ class WebSocketLimits:
     """How long to wait and how much to hold.
 
     - `ping_interval_s` (None: no pings), `ping_timeout_s` (None: wait for ever): half the library's 20 s
-    each, so that a link that died silently is
-      noticed within 20 s and not 40; a person is waiting in front of the box.
+      each, so that a link that died silently is noticed within 20 s and not 40; a person is waiting in front
+      of the box. `probe_timeout_s`: the same after a change of the network, when a dead link is likely; a
+      station that roams to the next access point is back within two or three seconds.
     - `open_timeout_s`: TCP, TLS and the upgrade together; the library's default.
     - `close_timeout_s`: well under the 15 s that systemd grants the whole daemon.
     - `max_message_bytes`: the API allows events of 15 MiB.
@@ -56,6 +58,7 @@ class WebSocketLimits:
 
     ping_interval_s: float | None = 10.0
     ping_timeout_s: float | None = 10.0
+    probe_timeout_s: float = 5.0
     open_timeout_s: float = 10.0
     close_timeout_s: float = 2.0
     max_message_bytes: int | None = 16 * 1024 * 1024
@@ -99,6 +102,10 @@ class WebSocketTransport:
         self._limits = limits or WebSocketLimits()
         self._connection: ClientConnection | None = None
         self._writer: asyncio.Task[None] | None = None
+        self._keepalive: Keepalive | None = None
+        self._look: asyncio.TimerHandle | None = None
+        self._ping: asyncio.Task[None] | None = None
+        self._silent = ""  # what the peer is lost for
         self._queue: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._wakeup = asyncio.Event()
@@ -137,6 +144,9 @@ class WebSocketTransport:
         _keep_kernel_buffer_short(connection, self._limits.unsent_bytes)
         self._connection = connection
         self._writer = asyncio.create_task(self._write(connection), name="websocket writer")
+        now = asyncio.get_running_loop().time()
+        self._keepalive = Keepalive(self._limits.ping_interval_s, self._limits.ping_timeout_s, now)
+        self._look_for_life()
 
     def send(self, text: str) -> None:
         """Queue one frame; never blocks.
@@ -164,9 +174,18 @@ class WebSocketTransport:
         if self._connection is None:
             raise self._closed_now()
         try:
-            return await self._connection.recv()
+            frame = await self._connection.recv()
         except ConnectionClosed as closed:
-            raise _closed(closed) from None
+            raise TransportClosed(_LOST, self._silent) if self._silent else _closed(closed) from None
+        if self._keepalive is not None:
+            self._keepalive.heard()
+        return frame
+
+    def probe(self) -> None:
+        """The network has changed: find out at once, within `probe_timeout_s`, whether the peer answers."""
+        if self._keepalive is not None and self._closing is None:
+            self._keepalive.probe(self._limits.probe_timeout_s)
+            self._look_for_life()
 
     async def close(self) -> None:
         """Send what is queued if the peer takes it within the close time-out, then close. Idempotent.
@@ -213,8 +232,7 @@ class WebSocketTransport:
             # base64 audio hardly shrinks, and deflating costs a small board more than the bytes do
             compression=None,
             open_timeout=limits.open_timeout_s,
-            ping_interval=limits.ping_interval_s,
-            ping_timeout=limits.ping_timeout_s,
+            ping_interval=None,  # its time-out drops a good connection when our loop was stuck
             close_timeout=limits.close_timeout_s,
             max_size=limits.max_message_bytes,
             max_queue=limits.receive_high_water,
@@ -236,6 +254,35 @@ class WebSocketTransport:
                 await self._wakeup.wait()
         except ConnectionClosed:
             self._drop_queue()  # `receive` says why
+
+    def _look_for_life(self) -> None:
+        connection, keepalive = self._connection, self._keepalive
+        assert connection is not None
+        assert keepalive is not None
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+        if connection.state is not State.OPEN or self._closing is not None:
+            return
+        loop = asyncio.get_running_loop()
+        pulse = keepalive.step(loop.time())
+        if pulse is Pulse.LOST:
+            self._silent = "no sign of life: it answers no ping"
+            connection.transport.abort()
+            return
+        if pulse is Pulse.ASK:
+            self._ping = asyncio.create_task(self._ask(connection, keepalive), name="websocket ping")
+        if (due := keepalive.next_deadline()) is not None:
+            self._look = loop.call_at(due, self._look_for_life)
+
+    async def _ask(self, connection: ClientConnection, keepalive: Keepalive) -> None:
+        """One ping and its answer; the one who looks for it loses patience, not we."""
+        try:
+            await (await connection.ping())
+        except ConnectionClosed:
+            return  # `receive` says why
+        keepalive.answered(asyncio.get_running_loop().time())
+        self._look_for_life()
 
     def _give_up(self) -> None:
         self._congested = True
@@ -259,10 +306,14 @@ class WebSocketTransport:
         except TimeoutError:
             pass  # the peer had its time
         finally:
-            self._writer.cancel()
+            tasks = [self._writer] if self._ping is None else [self._writer, self._ping]
+            for task in tasks:
+                task.cancel()
+            if self._look is not None:
+                self._look.cancel()
             self._connection.transport.abort()
             self._drop_queue()
-            await asyncio.wait([self._writer])
+            await asyncio.wait(tasks)
             await self._connection.wait_closed()
 
     def _closed_now(self) -> TransportClosed:

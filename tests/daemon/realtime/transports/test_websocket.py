@@ -4,9 +4,12 @@ import asyncio
 import http
 import logging
 import os
+import queue
 import socket
 import ssl
 import subprocess
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -318,7 +321,76 @@ def test_peer_that_answers_no_ping_is_lost() -> None:
             return caught.value
 
     closed = asyncio.run(run())
-    assert (closed.code, closed.reason) == (1006, "keepalive ping timeout")
+    assert (closed.code, closed.reason) == (1006, "no sign of life: it answers no ping")
+
+
+class ServerThread:
+    """A server that goes on answering while the loop of the test is stuck."""
+
+    def __enter__(self) -> str:
+        self._loop = asyncio.new_event_loop()
+        self._urls: queue.Queue[str] = queue.Queue()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
+        self._thread.start()
+        return self._urls.get(timeout=10)
+
+    def __exit__(self, *exc: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        self._stop = asyncio.Event()
+        async with server(stay, ping_interval=None) as url:
+            self._urls.put(url)
+            await self._stop.wait()
+
+
+def test_loop_that_is_stuck_for_longer_than_both_limits_keeps_its_connection() -> None:
+    async def run(url: str) -> None:
+        limits = WebSocketLimits(ping_interval_s=0.1, ping_timeout_s=0.1)
+        transport = WebSocketTransport(url, limits=limits)
+        await transport.connect()
+        frame = asyncio.create_task(transport.receive())
+        for turns in range(6):  # of the loop, from waking up, when a ping is due, to being stuck again
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            time.sleep(0.25)  # noqa: ASYNC251  that is what is tested
+        await asyncio.sleep(0.3)
+        assert not frame.done(), frame.exception()
+        frame.cancel()
+        await transport.close()
+
+    with ServerThread() as url:
+        asyncio.run(run(url))
+
+
+@pytest.mark.parametrize(("deaf", "alive"), [(True, False), (False, True)])
+def test_probe_finds_a_dead_peer_long_before_the_next_ping_and_keeps_a_living_one(
+    deaf: bool, alive: bool
+) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        if deaf:
+            connection.transport.pause_reading()
+        await connection.wait_closed()
+
+    async def run() -> None:
+        limits = WebSocketLimits(ping_interval_s=60, ping_timeout_s=60, probe_timeout_s=0.1)
+        async with server(handler, close_timeout=0.05) as url:
+            transport = WebSocketTransport(url, limits=limits)
+            await transport.connect()
+            frame = asyncio.create_task(transport.receive())
+            transport.probe()
+            transport.probe()
+            await asyncio.wait([frame], timeout=0.5)
+            assert frame.done() != alive
+            frame.cancel()
+            await asyncio.gather(frame, return_exceptions=True)
+            await transport.close()
+            transport.probe()  # harmless
+            assert [t for t in asyncio.all_tasks() if t.get_name().startswith("websocket")] == []
+
+    asyncio.run(run())
 
 
 def test_congestion_is_final_and_drops_what_waits() -> None:
