@@ -54,6 +54,7 @@ SHELL = (
     "daemon/dsp_worker.py",
     "daemon/duplex.py",
     "daemon/hand_controls.py",
+    "daemon/journal_stream.py",
     "daemon/lamp.py",
     "daemon/ledger_file.py",
     "daemon/notify.py",
@@ -63,6 +64,7 @@ SHELL = (
     "daemon/realtime/blocking.py",
     "daemon/realtime/guard_runner.py",
     "daemon/realtime/hook_runner.py",
+    "daemon/realtime/leading.py",
     "daemon/realtime/link.py",
     "daemon/realtime/listeners.py",
     "daemon/realtime/mcp_stdio.py",
@@ -74,6 +76,7 @@ SHELL = (
     "daemon/realtime/transports/recorded.py",
     "daemon/realtime/transports/websocket.py",
     "daemon/recorder.py",
+    "daemon/redaction_hooks.py",
     "daemon/requests.py",
     "daemon/run.py",
     "daemon/sending.py",
@@ -168,6 +171,7 @@ CONSTANT_MAKER_NAMES = """
 CONSTANT_MAKERS = frozenset(CONSTANT_MAKER_NAMES.split())
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)  # and what holds them: an import is in no expression
 
 
 # ---- parsed modules --------------------------------------------------------------------------------------
@@ -234,9 +238,9 @@ def imports_in(
             yield from imports_in(node.body, package, at_import, True)
             yield from imports_in(node.orelse, package, at_import, typing_only)
         else:
-            later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            children = ast.iter_child_nodes(node)
-            yield from imports_in(children, package, at_import and not later, typing_only)
+            later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            blocks = (child for child in ast.iter_child_nodes(node) if isinstance(child, STATEMENTS))
+            yield from imports_in(blocks, package, at_import and not later, typing_only)
 
 
 def is_type_checking(test: ast.expr) -> bool:
@@ -365,13 +369,14 @@ def check_pure_modules_reach_nothing_of_the_world(modules: Modules) -> Complaint
         if module.is_shell or module.is_package:
             continue
         for i in module.imports:
-            way = way_to_the_world(i, modules, frozenset({module.name})) if not i.typing_only else []
+            way = way_to_the_world(i, modules, {module.name}) if not i.typing_only else []
             if way:
                 reach = " -> ".join(way)
                 yield f"{module.path}:{i.line}: a pure module (not on the SHELL list) reaches {reach}"
 
 
-def way_to_the_world(imported: Import, modules: Modules, seen: frozenset[str]) -> list[str]:
+def way_to_the_world(imported: Import, modules: Modules, seen: set[str]) -> list[str]:
+    """Adds to `seen` where it has been: the search ends with the first way, so no way leads through there."""
     if imported.origin in HARMLESS:
         return []
     if imported.origin.split(".")[0] in WORLD:
@@ -383,8 +388,9 @@ def way_to_the_world(imported: Import, modules: Modules, seen: frozenset[str]) -
         return [f"{target} (shell)"]
     if modules[target].is_package:
         return []
+    seen.add(target)
     for i in modules[target].imports:
-        way = way_to_the_world(i, modules, seen | {target}) if not i.typing_only else []
+        way = way_to_the_world(i, modules, seen) if not i.typing_only else []
         if way:
             return [target, *way]
     return []

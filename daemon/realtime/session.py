@@ -22,14 +22,13 @@ from daemon.realtime.handoffs import Handoff
 from daemon.realtime.history_update import history_update
 from daemon.realtime.hook_runner import HookRunner
 from daemon.realtime.items import RealtimeItem, realtime_items
-from daemon.realtime.lead import Lead, opening_session, take_lead
+from daemon.realtime.lead import Lead
+from daemon.realtime.leading import Leading
 from daemon.realtime.mcp_runner import McpRunner
 from daemon.realtime.model import RealtimeModel
 from daemon.realtime.recent import RecentSet
 from daemon.realtime.run_config import is_openai, read_model_config, read_run_config
-from daemon.realtime.session_payload import session_update
-from daemon.realtime.settings import SessionSettings, read_settings
-from daemon.realtime.settings_check import VOICES
+from daemon.realtime.settings import SessionSettings
 from daemon.realtime.settings_types import (
     RealtimeModelConfig,
     RealtimeRunConfig,
@@ -42,8 +41,6 @@ from daemon.realtime.turns import Turns
 from daemon.realtime.usage import Usage, response_usage
 
 log = logging.getLogger("harkd.session")
-
-AGENT_WITHIN_S = 15.0
 
 MAX_WRITTEN = 2_000
 """Ids of written messages remembered, as many as the history keeps items."""
@@ -69,12 +66,11 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
     ) -> None:
         """Raises `UserError` with everything that is wrong with the configs; connects nothing."""
         self._model = model
-        self._agent = agent
         self._model_config = dict(model_config or {})
-        self._any_voice = not is_openai(self._model_config.get("url"))
+        any_voice = not is_openai(self._model_config.get("url"))
         connection = read_model_config(self._model_config)
-        self._config = read_run_config(run_config, any_voice=self._any_voice)
-        self._settings = SessionSettings(
+        self._config = read_run_config(run_config, any_voice=any_voice)
+        settings = SessionSettings(
             self._config.model_settings,
             connection.initial_model_settings,
             attached=connection.call_id is not None,
@@ -86,13 +82,18 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
         self._over = False
         self._closing: asyncio.Task[None] | None = None
         self._entered = False
-        self._lead: Lead | None = None
-        self._changing_lead = asyncio.Lock()
-        self._lead_before: dict[str, Lead] = {}  # by the id of the update the server may still refuse
+        self._leads = Leading(
+            agent,
+            settings,
+            self._config.barge_in,
+            self.tool_run_context,
+            self.send,
+            self._new_id,
+            any_voice=any_voice,
+        )
         self._ids = count(1)
         self._turns = Turns()
         self._written: RecentSet[str] = RecentSet(MAX_WRITTEN)
-        self._audio_heard = False
         self._muted = False
         self._stored = AudioStore(self._config.history_store_audio)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,8 +120,7 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
         if self._entered:
             raise UserError("the session has been entered before; a runner makes a new one")
         self._entered = True
-        self._lead = await self._take(self._agent, first=True)
-        opening = opening_session(self._lead, self._settings, self._model_config)
+        opening = await self._leads.open(self._model_config)
         if self._config.tracing_disabled:
             opening["tracing"] = None
         self._model.add_listener(self.on_event)
@@ -188,12 +188,12 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
 
     @property
     def current_agent(self) -> RealtimeAgent[Any]:
-        return self._agent if self._lead is None else self._lead.agent
+        return self._leads.agent
 
     @property
     def history(self) -> list[RealtimeItem]:
         """The conversation so far, in the server's order. Save it with `model_dump` of each item."""
-        if self._lead is None:
+        if not self._leads.has_begun:
             return []
         return self._stored.fill(realtime_items(self._model.history, self._written))
 
@@ -219,9 +219,7 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
     @property
     def leading(self) -> Lead:
         """The agent that leads, as it does. Raises `UserError` before `enter`."""
-        if self._lead is None:
-            raise UserError("the session is not connected; use `async with` or await enter()")
-        return self._lead
+        return self._leads.lead
 
     # ---- what the application asks for ---------------------------------------------------------
 
@@ -248,20 +246,14 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
 
     async def update_agent(self, agent: RealtimeAgent[Any]) -> None:
         """Let another agent lead. Raises `UserError` and what its functions raise; the old one then stays."""
-        async with self._changing_lead:
-            await self._lead_on(await self._take(agent, first=False))
+        await self._leads.update_agent(agent)
 
     async def update_settings(self, settings: RealtimeSessionModelSettings) -> None:
         """Change the running session; kept over hand-offs. None switches off what can be.
 
         Raises `SettingsError`.
         """
-        async with self._changing_lead:
-            voices = None if self._any_voice else VOICES
-            changed = self._settings.with_overrides(read_settings(settings, voices=voices))
-            lead = self.leading.under(changed, self._config.barge_in)
-            self._settings = changed
-            await self._lead_on(lead)
+        await self._leads.update_settings(settings)
 
     async def approve_tool_call(self, call_id: str, *, always: bool = False) -> None:
         """Let a call that waits be made; `always`: and every later one of the same tool."""
@@ -318,7 +310,7 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
 
     async def hand_off(self, handoff: Handoff, call: rt.RealtimeModelToolCallEvent, tools: ToolSet) -> None:
         """Pass the conversation on; if anything fails the agent stays, and the model is told."""
-        async with self._changing_lead:
+        async with self._leads.changing:
             before = self.leading
             if before.agent is not tools.agent:
                 text = f"The conversation is with {before.agent.name} already."
@@ -330,7 +322,7 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
                     raise UserError(
                         f"hand-off {handoff.tool_name} answered {agent!r}, expected a RealtimeAgent"
                     )
-                lead = await self._take(agent, first=False)
+                lead = await self._leads.take(agent)
             except Exception as error:  # supervision point: functions of the application
                 log.warning("hand-off %s failed", handoff.tool_name, exc_info=True)
                 self.report(error)
@@ -338,29 +330,9 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
                 await self.send_tool_output(call, text, respond=True)
                 return
             self.emit(ev.RealtimeHandoffEvent(before.agent, agent, self._info))
-            await self._lead_on(lead)
+            await self._leads.lead_on(lead)
             await self.send_tool_output(call, handoff.get_transfer_message(agent), respond=True)
             self._hooks.handoff(before.agent, agent)
-
-    # ---- who leads -------------------------------------------------------------------------------
-
-    async def _take(self, agent: RealtimeAgent[Any], *, first: bool) -> Lead:
-        options: Any = {"any_voice": self._any_voice, "barge_in": self._config.barge_in}
-        try:
-            async with asyncio.timeout(AGENT_WITHIN_S):
-                return await take_lead(agent, self.tool_run_context(), self._settings, first=first, **options)
-        except TimeoutError:
-            what = "its instructions, an is_enabled function or an MCP server hangs"
-            raise UserError(f"agent {agent.name!r} was not ready in {AGENT_WITHIN_S:g} s: {what}") from None
-
-    async def _lead_on(self, lead: Lead) -> None:
-        """One session.update; should the server refuse it, the lead from before is back."""
-        before = self.leading
-        event_id = self._new_id("lead")
-        self._lead_before = {event_id: before}
-        self._lead = lead
-        update = session_update(before.session, lead.session, voice_locked=self._audio_heard)
-        await self.send(inp.RealtimeModelSendSessionUpdate(update, event_id))
 
     def _new_id(self, kind: str) -> str:
         return f"{kind}_{id(self):x}_{next(self._ids)}"
@@ -378,7 +350,7 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
         try:
             plain = plain_event(event, self._info, written=self.leading.written)
             if plain is not None:
-                self._audio_heard |= isinstance(event, rt.RealtimeModelAudioEvent)
+                self._leads.audio_heard |= isinstance(event, rt.RealtimeModelAudioEvent)
                 self.emit(plain)
             reaction = _REACTIONS.get(type(event))
             if reaction is not None:
@@ -449,13 +421,10 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
         self._more.set()
 
     def _refused(self, event: rt.RealtimeModelErrorEvent) -> None:
-        before = self._lead_before.pop(event.event_id or "", None)
-        if before is not None:
-            log.warning("the server refused the update, %s leads as before", before.agent.name)
-            self._lead = before
+        self._leads.refused(event.event_id)
 
     def _connection(self, event: rt.RealtimeModelConnectionStatusEvent) -> None:
-        self._lead_before.clear()  # a new connection is configured as a whole
+        self._leads.reconnected()
 
     # ---- guardrails ------------------------------------------------------------------------------
 
