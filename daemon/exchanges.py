@@ -34,6 +34,11 @@ class ExchangeLog:
             self._current.committed_at = now
             self._current.reason = ""
 
+    def answered(self, response_id: str) -> None:
+        """An answer has begun; after tools another one may, and the last one counts."""
+        if self._current:
+            self._current.response_id = response_id
+
     def sounded(self, first_audio_at: float | None) -> None:
         """Audio reached the device, if at all, at this time; only the first time in the exchange counts."""
         exchange = self._current

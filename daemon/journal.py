@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from daemon.notices import Exchange
+
 IDENTIFIER = "harkd"
 EXTRA = "journal"
 """Under this name a log record carries its fields."""
@@ -135,6 +137,30 @@ KINDS: tuple[Kind, ...] = (
     FLIGHT,
     UNSAVED,
 )
+
+
+def turn(exchange: Exchange) -> dict[str, Any]:
+    """For the line about a question that is over."""
+    return TURN(
+        turn=exchange.number,
+        ended=exchange.ended,
+        reason=exchange.reason or None,
+        response_id=exchange.response_id or None,
+        **exchange.figures(),
+    )
+
+
+def problem(what: str) -> dict[str, Any]:
+    """For a line about something that went wrong; what begins with the name of a part is about that."""
+    part, _, reason = what.partition(":")
+    if part == "link":
+        return LINK(link="down")
+    if part in _DEVICES:
+        return DEVICE(device=_DEVICES[part], state="lost", reason=reason.strip() or None)
+    return PROBLEM()
+
+
+_DEVICES = {"microphone": "microphone", "loudspeaker": "speaker", "speaker": "speaker"}
 
 
 def fields_of(record: logging.LogRecord, message: str) -> list[Field]:

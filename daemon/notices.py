@@ -25,6 +25,22 @@ class Exchange:
     ended_at: float | None = None
     ended: Ending | None = None
     reason: str = ""
+    response_id: str = ""
+
+    def figures(self) -> dict[str, float]:
+        """How long its steps took, in milliseconds, of those that happened; what each is: `docs/journal.md`."""
+        ends = {
+            "first_frame_ms": (self.opened_at, self.first_append_at),
+            "commit_ms": (self.released_at, self.committed_at),
+            "answer_ms": (self.released_at, self.first_audio_at),
+            "press_to_answer_ms": (self.opened_at, self.first_audio_at),
+            "turn_ms": (self.opened_at, self.ended_at),
+        }
+        return {
+            name: round((end - start) * 1000, 1)
+            for name, (start, end) in ends.items()
+            if start is not None and end is not None
+        }
 
     def summary(self) -> str:
         """One line for the person on the phone."""

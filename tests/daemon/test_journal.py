@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.journal import BUG, KINDS, MESSAGE_BOUND, TURN, datagram, fields_of, table
+from daemon.journal import BUG, KINDS, MESSAGE_BOUND, TURN, datagram, fields_of, problem, table, turn
 from daemon.journal_stream import CleanFormatter, JournalHandler, leads_to_the_journal, start_logging
+from daemon.notices import Exchange
 from daemon.redaction import Redactor
 
 KEY = "hunter2 hunter2"
@@ -57,6 +58,49 @@ def test_line_about_an_event_has_its_fields_and_its_id() -> None:
 def test_undeclared_field_is_a_mistake() -> None:
     with pytest.raises(KeyError):
         TURN(tunr=3)
+
+
+def test_question_and_answer_are_told_with_their_times() -> None:
+    exchange = Exchange(3, 100.0, True, 100.012, 101.5, 101.51, 102.0, 104.25, "interrupted", "", "resp_7")
+    fields = dict(turn(exchange)["journal"])
+    assert fields == {
+        "HARKD_EVENT": "turn",
+        "MESSAGE_ID": TURN.message_id,
+        "HARKD_TURN": "3",
+        "HARKD_ENDED": "interrupted",
+        "HARKD_RESPONSE_ID": "resp_7",
+        "HARKD_FIRST_FRAME_MS": "12.0",
+        "HARKD_COMMIT_MS": "10.0",
+        "HARKD_ANSWER_MS": "500.0",
+        "HARKD_PRESS_TO_ANSWER_MS": "2000.0",
+        "HARKD_TURN_MS": "4250.0",
+    }
+
+
+def test_question_that_was_never_asked_has_no_times_but_one() -> None:
+    exchange = Exchange(1, 100.0, True, ended_at=100.3, ended="cleared", reason="too short")
+    assert exchange.figures() == {"turn_ms": 300.0}
+    assert ("HARKD_REASON", "too short") in turn(exchange)["journal"]
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("link", [("HARKD_EVENT", "link"), ("HARKD_LINK", "down")]),
+        (
+            "microphone: unplugged",
+            [
+                ("HARKD_EVENT", "device"),
+                ("HARKD_DEVICE", "microphone"),
+                ("HARKD_STATE", "lost"),
+                ("HARKD_REASON", "unplugged"),
+            ],
+        ),
+        ("agents: a tool failed", [("HARKD_EVENT", "problem")]),
+    ],
+)
+def test_problem_is_about_what_its_line_begins_with(what: str, told: list[tuple[str, str]]) -> None:
+    assert [field for field in problem(what)["journal"] if field[0] != "MESSAGE_ID"] == told
 
 
 def test_every_traceback_is_an_error_of_ours() -> None:
