@@ -28,7 +28,7 @@ class Exchange:
     response_id: str = ""
 
     def figures(self) -> dict[str, float]:
-        """How long its steps took, in milliseconds, of those that happened; what each is: `docs/journal.md`."""
+        """How long its steps took, in milliseconds, of those that happened; `docs/journal.md` has the words."""
         ends = {
             "first_frame_ms": (self.opened_at, self.first_append_at),
             "commit_ms": (self.released_at, self.committed_at),
