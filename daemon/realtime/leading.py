@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from daemon.realtime import model_inputs as inp
@@ -104,6 +105,30 @@ class Leading:
             lead = self.lead.under(changed, self._barge_in)
             self._settings = changed
             await self.lead_on(lead)
+
+    async def reconfigure(
+        self,
+        agent: RealtimeAgent[Any],
+        settings: RealtimeSessionModelSettings,
+        *,
+        any_voice: bool,
+        update: bool,
+    ) -> Mapping[str, Any]:
+        """As `RealtimeSession.reconfigure`."""
+        async with self.changing:
+            before = self._settings, self._any_voice
+            self._any_voice = any_voice
+            try:
+                self._settings = replace(self._settings, base=read_settings(settings, voices=self._voices))
+                lead = await self.take(agent)
+            except BaseException:
+                self._settings, self._any_voice = before
+                raise
+            if update:
+                await self.lead_on(lead)
+            else:
+                self._lead = lead
+            return lead.session
 
     def refused(self, event_id: str | None) -> None:
         """The server refused something; if it was an update of ours, the lead from before is back."""

@@ -119,6 +119,10 @@ class RealtimeLink:
         """The owner finds the connection too slow to be of use: open another one."""
         self._break(UplinkCongested(reason))
 
+    def use(self, open_transport: Callable[[], Transport]) -> None:
+        """Make the transports of later connections in this way."""
+        self._open_transport = open_transport
+
     def renew(self, reason: str) -> None:
         """Close the connection and open another one at once; the conversation goes on."""
         self._break(SessionRenewed(reason))

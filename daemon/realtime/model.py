@@ -168,6 +168,25 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             if not self._task.cancelled():
                 self._task.result()
 
+    def begin_anew(
+        self,
+        session: Mapping[str, Any],
+        open_transport: Callable[[], Transport],
+        reason: str,
+        *,
+        any_voice: bool,
+    ) -> None:
+        """Connect anew, in this way and with this session object; the conversation goes on as text.
+
+        Raises `UserError` before `connect`.
+        """
+        self._any_voice = any_voice
+        self._open_given = open_transport
+        self.protocol.configure_next(session)
+        self.link.use(open_transport)
+        self.link.renew(reason)
+        self.link.connect_now()
+
     @property
     def link(self) -> RealtimeLink:
         """The connection, to share it. Raises `UserError` before `connect`."""

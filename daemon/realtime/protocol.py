@@ -18,12 +18,7 @@ from daemon.realtime.model_events import RealtimeModelEvent
 from daemon.realtime.out_of_band import MAX_METADATA, MAX_OUT_OF_BAND, OutOfBand
 from daemon.realtime.replay import replay_items
 from daemon.realtime.responses import ConflictOutcome, CreateRequest, ResponseSlot, SlotState
-from daemon.realtime.session_updates import (
-    CONFIRMED_WITHIN_S,
-    SessionUpdates,
-    expiry_of,
-    server_answers,
-)
+from daemon.realtime.session_updates import CONFIRMED_WITHIN_S, SessionUpdates, expiry_of, server_answers
 from daemon.realtime.tool_outputs import UnspokenOutputs
 from daemon.realtime.truncation import Cut, HeardPosition, PartKey
 
@@ -319,6 +314,10 @@ class RealtimeProtocol:
             return
         self._updates.sent(event_id, changes, now)
         self._frames.append(frame)
+
+    def configure_next(self, session: Mapping[str, Any]) -> None:
+        """The next connection is configured with exactly this; this one stays as it is."""
+        self._updates.replace(session)
 
     # --- session ----------------------------------------------------------------------------------
 

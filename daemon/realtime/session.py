@@ -255,6 +255,22 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
         """
         await self._leads.update_settings(settings)
 
+    async def reconfigure(
+        self,
+        agent: RealtimeAgent[Any],
+        settings: RealtimeSessionModelSettings,
+        *,
+        any_voice: bool,
+        update: bool,
+    ) -> Mapping[str, Any]:
+        """Other `model_settings` of the whole run, and another agent; answers the session object for both.
+
+        `any_voice`: the server's voices are not OpenAI's. `update`: the server is told at once; else the
+        answer is for whoever connects anew. Raises `SettingsError`, `UserError` and what the agent's
+        functions raise; all is as before then.
+        """
+        return await self._leads.reconfigure(agent, settings, any_voice=any_voice, update=update)
+
     async def approve_tool_call(self, call_id: str, *, always: bool = False) -> None:
         """Let a call that waits be made; `always`: and every later one of the same tool."""
         if not await self._mcp.answer(call_id, True, None):

@@ -60,6 +60,11 @@ class SessionUpdates:
         """Change what the next connection is configured with; nothing is sent."""
         self._confirmed = merge_session(self._confirmed, changes)
 
+    def replace(self, session: Mapping[str, Any]) -> None:
+        """Configure the next connection with this and nothing else; what is outstanding does not matter."""
+        self._confirmed = dict(session)
+        self._outstanding.clear()
+
     def start(self, event_id: str, now: float) -> dict[str, Any]:
         """A new connection: the whole configuration, to be sent under `event_id`."""
         self._confirmed = self.wanted

@@ -60,3 +60,13 @@ def test_an_update_expires_ten_seconds_after_it_was_sent() -> None:
     assert updates.expire(14.9) is None
     assert updates.expire(15.0) is True
     assert updates.deadline is None
+
+
+def test_replaced_session_is_the_whole_of_the_next_connections() -> None:
+    updates = SessionUpdates({"type": "realtime", "model": "a", "audio": {"output": {"speed": 1.2}}})
+    updates.start("e1", 0.0)
+    updates.sent("e2", {"instructions": "outstanding"}, 0.0)
+    updates.replace({"type": "realtime", "model": "b"})
+    assert updates.wanted == {"type": "realtime", "model": "b"}
+    assert not updates.confirmed()  # of the connection that ends
+    assert updates.start("e3", 1.0) == {"type": "realtime", "model": "b"}
