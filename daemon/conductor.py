@@ -18,6 +18,7 @@ from daemon.appliance import Appliance
 from daemon.audio.playback import AudioTag
 from daemon.audio.uplink import Uplink
 from daemon.bridge import SpeakerTap
+from daemon.complaints import Complaints
 from daemon.decisions.state import FLOOR
 from daemon.ears import Ears
 from daemon.exchanges import ExchangeLog
@@ -69,7 +70,8 @@ class Conductor:
         """`gate`: hands-free, only what this side takes for speech goes up."""
         self.appliance = Appliance(talk, sound.mic_period_s)
         self.exchanges = ExchangeLog()
-        self.last_errors: deque[str] = deque(maxlen=8)
+        self._complaints = Complaints()
+        self.last_errors = self._complaints.last
         self.ears = ears
         self._gate_settings = gate
         self._gate = self._new_gate()
@@ -252,7 +254,7 @@ class Conductor:
             self.step(ev.LinkConnecting())
         elif event.status == "disconnected":
             if not renewed:  # on purpose, before the server would have
-                self.note_error(event.detail)
+                self.note_error(event.detail, "link")
             self.step(ev.LinkDown(event.detail, self._link_trouble()))
         self._tell(notices.LinkChanged("renewing" if renewed else event.status, event.detail))
 
@@ -262,6 +264,7 @@ class Conductor:
         return _TROUBLE.get(kind, ev.Trouble.OFFLINE)
 
     def _session_ready(self, event: rt.RealtimeModelSessionReadyEvent) -> None:
+        self._complaints.over("link")
         self._sender.link_ready()
         self.step(ev.LinkReady())
         self._sender.send()
@@ -269,6 +272,9 @@ class Conductor:
 
     def _error(self, event: rt.RealtimeModelErrorEvent) -> None:
         self.note_error(f"server: {event.message} ({event.code})")
+
+    def _frame_rejected(self, event: rt.RealtimeModelFrameRejectedEvent) -> None:
+        self.note_error(f"server: a message that makes no sense: {event.reason}", "nonsense")
 
     def _audio(self, event: rt.RealtimeModelAudioEvent) -> None:
         self.playing.queue(AudioTag(event.response_id, event.item_id, event.content_index), event.data)
@@ -417,9 +423,6 @@ class Conductor:
         self.on_own_sound(command)
         self._tell(notices.Refused(command.reason))
 
-    def _report(self, command: ev.Report) -> None:
-        self.note_error(command.message)
-
     def _show_phase(self, command: ev.ShowPhase) -> None:
         if command.phase not in (ev.Phase.LISTENING, ev.Phase.THINKING, ev.Phase.SPEAKING):
             self._end_exchange(
@@ -436,12 +439,11 @@ class Conductor:
             except Exception:  # supervision point: who looks on must not disturb what is done
                 log.exception("an onlooker failed at %s", notice)
 
-    def note_error(self, message: str) -> None:
-        if self.last_errors and self.last_errors[-1] == message:
-            log.debug("again: %s", message)  # a night without a network is told once
-            return
-        log.warning("%s", message)
-        self.last_errors.append(message)
+    def note_error(self, message: str, kind: str = "") -> None:
+        """For the status and the journal; without a `kind` it is what stands before the colon."""
+        line = self._complaints.line(kind or message.partition(":")[0], message, self._loop.time())
+        if line is not None:
+            log.warning("%s", line)
 
     def _end_exchange(self, how: notices.Ending, reason: str = "") -> None:
         exchange = self.exchanges.end(self._loop.time(), how, reason, self.playing.first_audio_at)
@@ -477,7 +479,7 @@ _DO: dict[type, Callable[[Conductor, Any], None]] = {
     ev.DismissAlarm: Conductor._dismiss_alarm,
     ev.ConnectNow: Conductor._connect_now,
     ev.Refuse: Conductor._refuse,
-    ev.Report: Conductor._report,
+    ev.Report: lambda conductor, command: conductor.note_error(command.message),
     ev.ShowPhase: Conductor._show_phase,
 }
 
@@ -485,6 +487,7 @@ _ON_MODEL_EVENT: dict[type, Callable[[Conductor, Any], None]] = {
     rt.RealtimeModelConnectionStatusEvent: Conductor._connection_status,
     rt.RealtimeModelSessionReadyEvent: Conductor._session_ready,
     rt.RealtimeModelErrorEvent: Conductor._error,
+    rt.RealtimeModelFrameRejectedEvent: Conductor._frame_rejected,
     rt.RealtimeModelAudioEvent: Conductor._audio,
     rt.RealtimeModelAudioDoneEvent: Conductor._audio_done,
     rt.RealtimeModelTurnStartedEvent: Conductor._turn_started,

@@ -148,6 +148,7 @@ class Box:
         self.speaker = FakeSpeaker(rate_hz=RATE_HZ, period_ms=10, buffer_periods=buffer_periods)
         self.button = FakeButton()
         self.buttons = {"talk": (self.button, Bindings(hold="talk"))}
+        self.noon = NOON  # a test may set the wall clock
         self.servers: list[Server] = []
         self.next_server: list[Server] = []
         self.notices: list[Notice] = []
@@ -160,8 +161,8 @@ class Box:
         self.use(Devices(self.microphone, self.speaker, self.buttons))
         self._stopping = asyncio.Event()
 
-    def use(self, devices: Devices) -> None:
-        """Before the start: these devices instead, which the test steps itself."""
+    def use(self, devices: Devices, health: DeviceHealth | None = None) -> None:
+        """Before the start: these devices instead, which the test steps itself, judged by `health`."""
         self._devices = devices
         loop = asyncio.get_running_loop()
         self.app = App(
@@ -169,9 +170,10 @@ class Box:
             devices,
             self._open,
             [self.notices.append],
-            lambda: NOON + loop.time(),
+            lambda: self.noon + loop.time(),
             call_device=call_at_once,
-            health=DeviceHealth(watch_periods=False, watch_silence=False),  # the test steps them by hand
+            # The test steps them by hand.
+            health=health or DeviceHealth(watch_periods=False, watch_silence=False),
         )
 
     def _open(self) -> Server:
