@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import wave
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,7 @@ def resampled(pcm: bytes, ratio: float) -> bytes:
     return _pcm(np.fft.irfft(np.fft.rfft(samples)[: length // 2 + 1], length) * ratio)
 
 
+@cache
 def _phrase(path: Path, rate_hz: int, pitch: float, rms_dbfs: float) -> bytes:
     with wave.open(str(path), "rb") as wav:
         pcm = wav.readframes(wav.getnframes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,18 @@ CONFIGS = ROOT / "configs"
 AGAIN = "run docs/configuration.py"
 
 
+@cache
+def page() -> str:
+    return render_page()
+
+
+@cache
+def schema() -> dict[str, Any]:
+    return dict(json.loads(render_schema()))
+
+
 def test_the_page_is_up_to_date() -> None:
-    assert (ROOT / "docs/configuration.md").read_text("utf-8") == render_page(), AGAIN
+    assert (ROOT / "docs/configuration.md").read_text("utf-8") == page(), AGAIN
 
 
 def test_the_schema_is_up_to_date() -> None:
@@ -28,17 +39,16 @@ def test_the_schema_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("path", [path for path, _ in keys_of(Config)], ids=".".join)
 def test_key_has_a_line_on_the_page(path: tuple[str, ...]) -> None:
-    _, _, table = render_page().partition(f"\n## [{'.'.join(path[:-1])}]\n")
+    _, _, table = page().partition(f"\n## [{'.'.join(path[:-1])}]\n")
     assert f"\n| `{path[-1]}` |" in table.partition("\n## ")[0]
 
 
 @pytest.mark.parametrize("path", [path for path, _ in keys_of(Config)], ids=".".join)
 def test_key_is_in_the_schema_with_its_meaning_and_what_is_allowed(path: tuple[str, ...]) -> None:
-    schema = json.loads(render_schema())
-    found: Any = schema
+    found: Any = schema()
     for part in path:
         found = found["additionalProperties"] if part == "NAME" else found["properties"][part]
-        found = {**found, **schema["$defs"][found["$ref"].rpartition("/")[2]]} if "$ref" in found else found
+        found = {**found, **schema()["$defs"][found["$ref"].rpartition("/")[2]]} if "$ref" in found else found
     assert found["description"].endswith(".")
     assert {"allowed", "enum", "minimum", "pattern", "type"} & found.keys()
 
@@ -48,9 +58,9 @@ def test_key_is_in_the_schema_with_its_meaning_and_what_is_allowed(path: tuple[s
 )
 def test_file_that_comes_with_harkd_is_what_the_schema_says(file: Path) -> None:
     jsonschema = pytest.importorskip("jsonschema")  # comes with the mcp package
-    jsonschema.validate(tomllib.loads(file.read_text("utf-8")), json.loads(render_schema()))
+    jsonschema.validate(tomllib.loads(file.read_text("utf-8")), schema())
 
 
 def test_schema_forbids_keys_it_does_not_know() -> None:
-    schema = json.loads(render_schema())
-    assert all(table["additionalProperties"] is False for table in [schema, *schema["$defs"].values()])
+    tables = [schema(), *schema()["$defs"].values()]
+    assert all(table["additionalProperties"] is False for table in tables)
