@@ -124,10 +124,11 @@ class SpeakerTap:
             self._lead_in_frames = ms * self._ring.rate_hz // 1000
 
     def use(self, ring: PlaybackRing) -> None:
-        """The device talks differently from now on: what was queued is gone, the position goes on."""
+        """The device talks differently from now on: what was queued is gone, position and counts go on."""
         with self._lock:
             self._epoch += 1
-            ring.pulled_frames = self._ring.pulled_frames
+            ring.pulled_frames, ring.rejected_frames = self._ring.pulled_frames, self._ring.rejected_frames
+            ring.underruns, ring.underrun_frames = self._ring.underruns, self._ring.underrun_frames
             self._ring = ring
 
     def _drained(self, epoch: int) -> None:
@@ -175,6 +176,11 @@ class SpeakerTap:
     @property
     def underruns(self) -> int:
         return self._ring.underruns
+
+    @property
+    def rejected_frames(self) -> int:
+        """Of answers too long for the ring."""
+        return self._ring.rejected_frames
 
 
 def call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *args: object) -> None:

@@ -139,6 +139,11 @@ class Ears:
         return meter.levels()
 
     @property
+    def hears_wake_word(self) -> bool:
+        """There is a detector for it, and it has not failed."""
+        return self._wake_word is not None
+
+    @property
     def window_ms(self) -> float | None:
         """How long one verdict of the voice detector is about; None without one."""
         return self._voice.window_ms if self._voice else None

@@ -28,7 +28,7 @@ class Exchange:
     response_id: str = ""
 
     def figures(self) -> dict[str, float]:
-        """How long its steps took, in milliseconds, of those that happened; `docs/journal.md` has the words."""
+        """How long its steps took, in milliseconds, of those that happened; see `docs/journal.md`."""
         ends = {
             "first_frame_ms": (self.opened_at, self.first_append_at),
             "commit_ms": (self.released_at, self.committed_at),

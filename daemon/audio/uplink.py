@@ -35,6 +35,7 @@ class Uplink:
         batch_frames = ms_to_frames(append_ms, session_rate_hz)
         self.turn_frames = 0  # at the session's rate, pre-roll included
         self.dropped_frames = 0  # of this turn
+        self.lost_frames = 0  # the same of all turns
         self._resampler = Resampler(device_rate_hz, session_rate_hz)
         self._rechunker = Rechunker(batch_frames * SAMPLE_BYTES)
         self._first_bytes = min(batch_frames, ms_to_frames(FIRST_MS, session_rate_hz)) * SAMPLE_BYTES
@@ -127,7 +128,7 @@ class Uplink:
         """The link was lost: all that is kept of the turn, open or finished, is unsent again."""
         self._sent_batches = 0
         self._sent_bytes = 0
-        self.dropped_frames += self._gone_sent_frames
+        self._lose(self._gone_sent_frames)
         self._gone_sent_frames = 0
 
     def committed(self) -> None:
@@ -162,7 +163,11 @@ class Uplink:
             if was_sent:
                 self._gone_sent_frames += frames
             else:
-                self.dropped_frames += frames
+                self._lose(frames)
+
+    def _lose(self, frames: int) -> None:
+        self.dropped_frames += frames
+        self.lost_frames += frames
 
     def _keep(self, batch: bytes) -> None:
         if batch:

@@ -112,6 +112,18 @@ def test_speaker_pulls_silence_then_audio_then_silence_and_reports_drained_once(
     asyncio.run(main())
 
 
+def test_what_was_lost_is_still_counted_after_a_change_of_the_device() -> None:
+    async def main() -> None:
+        deck = Deck()
+        deck.tap.push(TAG, LOUD * 24_005)
+        assert (deck.tap.rejected_frames, deck.tap.underruns) == (5, 0)
+        deck.tap.use(PlaybackRing(48_000, capacity_frames=10, fade_frames=4))
+        deck.tap.push(TAG, LOUD * 11)
+        assert deck.tap.rejected_frames == 6
+
+    asyncio.run(main())
+
+
 def test_asking_how_far_it_is_does_not_swallow_the_news() -> None:
     async def main() -> None:
         deck = Deck()

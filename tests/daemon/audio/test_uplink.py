@@ -143,6 +143,14 @@ def test_unsent_audio_over_the_bound_drops_the_oldest_and_counts_it():
     assert up.batches() == [b"eeffgghh"]
 
 
+def test_what_all_turns_lost_is_counted():
+    up = uplink(retain_s=0.010)
+    for _ in range(2):
+        up.open(b"aabbccddeeffgghhii")
+        up.feed(b"jjkk")
+    assert (up.dropped_frames, up.lost_frames) == (4, 8)
+
+
 def test_sent_audio_over_the_bound_is_lost_only_when_the_link_is():
     up = uplink(retain_s=0.008)
     up.open(b"aabbccdd")
