@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from daemon import events as ev
-from daemon import notices
+from daemon import journal, notices
 from daemon.alarms import Alarms
 from daemon.appliance import Appliance
 from daemon.audio.playback import AudioTag
@@ -79,8 +79,8 @@ class Conductor:
         self._sound = sound
         self._onlookers = list(onlookers)
         self._loop = loop
-        self._uplink = Uplink(sound.mic_rate_hz, SESSION_RATE_HZ, sound.append_ms, talk.longest_turn_s)
-        upload = TurnUpload(self._uplink, sound.append_ms)
+        self.uplink = Uplink(sound.mic_rate_hz, SESSION_RATE_HZ, sound.append_ms, talk.longest_turn_s)
+        upload = TurnUpload(self.uplink, sound.append_ms)
         self._sender = TurnSender(upload, self.exchanges, lambda: self._share_floor(loop.time()), loop)
         self.playing = Playing(
             speaker,
@@ -104,7 +104,7 @@ class Conductor:
         """From now on, talk by these; what the ears are was said to them before."""
         self._gate_settings = gate
         self._gate = self._new_gate()
-        self._uplink.retain(talk.longest_turn_s)
+        self.uplink.retain(talk.longest_turn_s)
         self.step(ev.TalkSet(talk))
 
     def close(self) -> None:
@@ -205,7 +205,7 @@ class Conductor:
         self.appliance.period_s = period_s
         self.ears.retune(rate_hz)
         self._gate = self._new_gate()
-        self._uplink.retune(rate_hz)
+        self.uplink.retune(rate_hz)
 
     def drained(self) -> None:
         """Everything queued has been heard."""
@@ -290,6 +290,7 @@ class Conductor:
 
     def _turn_started(self, event: rt.RealtimeModelTurnStartedEvent) -> None:
         if not event.out_of_band:
+            self.exchanges.answered(event.response_id)
             self.step(ev.AnswerStarted(event.response_id))
 
     def _turn_ended(self, event: rt.RealtimeModelTurnEndedEvent) -> None:
@@ -443,12 +444,12 @@ class Conductor:
         """For the status and the journal; without a `kind` it is what stands before the colon."""
         line = self._complaints.line(kind or message.partition(":")[0], message, self._loop.time())
         if line is not None:
-            log.warning("%s", line)
+            log.warning("%s", line, extra=journal.problem(kind or message))
 
     def _end_exchange(self, how: notices.Ending, reason: str = "") -> None:
         exchange = self.exchanges.end(self._loop.time(), how, reason, self.playing.first_audio_at)
         if exchange is not None:
-            log.info("%s", exchange.summary())
+            log.info("%s", exchange.summary(), extra=journal.turn(exchange))
             self._tell(notices.ExchangeEnded(exchange))
 
 
