@@ -158,6 +158,7 @@ class Conductor:
             _DO[type(command)](self, command)
         if isinstance(event, ev.Stop):
             self._unask(now)
+            self._end_exchange("interrupted")  # one that waited for a tool
         if self.appliance.turn is Turn.CLOSING:
             self.exchanges.released(now)
         self._share_floor(now)
@@ -301,6 +302,15 @@ class Conductor:
             self.exchanges.note(f"{event.status}: {event.detail}" if event.detail else event.status)
         self.step(ev.AnswerEnded(event.response_id, event.status, event.detail))
 
+    def _tool_called(self, event: rt.RealtimeModelToolCallEvent) -> None:
+        self.exchanges.called(event.call_id)
+
+    def _item_updated(self, event: rt.RealtimeModelItemUpdatedEvent) -> None:
+        if self.exchanges.calls:
+            item = self.link.protocol.history.get(event.item_id)
+            if item is not None and item.kind == "function_call_output":
+                self.exchanges.call_answered(item.call_id or "")
+
     def _transcript_delta(self, event: rt.RealtimeModelTranscriptDeltaEvent) -> None:
         self._tell(notices.AnswerText(event.response_id, event.delta))
 
@@ -308,9 +318,11 @@ class Conductor:
         self._tell(notices.UserSaid(event.transcript))
 
     def _speech_started(self, event: rt.RealtimeModelSpeechStartedEvent) -> None:
-        if self.appliance.turn is Turn.LIVE:
-            self.exchanges.begin(self._sender.captured_at(event.audio_start_ms), spoken=True)
-        self.step(ev.UserSpeechStarted())
+        begun_at = self._sender.captured_at(event.audio_start_ms)
+        live = self.appliance.turn is Turn.LIVE
+        self.step(ev.UserSpeechStarted())  # first: what it cuts is the exchange before
+        if live:
+            self._begin_exchange(begun_at, spoken=True)
 
     def _speech_stopped(self, event: rt.RealtimeModelSpeechStoppedEvent) -> None:
         if self.appliance.turn is Turn.LIVE:
@@ -356,7 +368,7 @@ class Conductor:
     def _open_turn(self, command: ev.OpenTurn) -> None:
         now = self._loop.time()
         self._unask(now)
-        self.exchanges.begin(now, spoken=True)
+        self._begin_exchange(now, spoken=True)
         self.ears.await_speech()
         self._sender.open(self.ears.take_last(command.preroll_ms))
 
@@ -391,7 +403,7 @@ class Conductor:
         self._sender.drop()
 
     def _send_text(self, command: ev.SendText) -> None:
-        self.exchanges.begin(self._loop.time(), spoken=False)
+        self._begin_exchange(self._loop.time(), spoken=False)
         self.link.protocol.send_message(command.text, self._loop.time())
         self.link.flush()
 
@@ -425,7 +437,10 @@ class Conductor:
         self._tell(notices.Refused(command.reason))
 
     def _show_phase(self, command: ev.ShowPhase) -> None:
-        if command.phase not in (ev.Phase.LISTENING, ev.Phase.THINKING, ev.Phase.SPEAKING):
+        busy = command.phase in (ev.Phase.LISTENING, ev.Phase.THINKING, ev.Phase.SPEAKING)
+        # While a tool works the box rests, and the answer is still to come.
+        asked = self.appliance.link is Link.READY and self.link.protocol.response_active
+        if not busy and not asked and not self.exchanges.calls:
             self._end_exchange(
                 "heard", "" if self.appliance.link is Link.READY else self.appliance.link_reason
             )
@@ -445,6 +460,10 @@ class Conductor:
         line = self._complaints.line(kind or message.partition(":")[0], message, self._loop.time())
         if line is not None:
             log.warning("%s", line, extra=journal.problem(kind or message))
+
+    def _begin_exchange(self, now: float, *, spoken: bool) -> None:
+        self._end_exchange("heard", "the next question came first")
+        self.exchanges.begin(now, spoken=spoken)
 
     def _end_exchange(self, how: notices.Ending, reason: str = "") -> None:
         exchange = self.exchanges.end(self._loop.time(), how, reason, self.playing.first_audio_at)
@@ -494,6 +513,8 @@ _ON_MODEL_EVENT: dict[type, Callable[[Conductor, Any], None]] = {
     rt.RealtimeModelTurnStartedEvent: Conductor._turn_started,
     rt.RealtimeModelTurnEndedEvent: Conductor._turn_ended,
     rt.RealtimeModelTranscriptDeltaEvent: Conductor._transcript_delta,
+    rt.RealtimeModelToolCallEvent: Conductor._tool_called,
+    rt.RealtimeModelItemUpdatedEvent: Conductor._item_updated,
     rt.RealtimeModelInputAudioTranscriptionCompletedEvent: Conductor._user_said,
     rt.RealtimeModelSpeechStartedEvent: Conductor._speech_started,
     rt.RealtimeModelSpeechStoppedEvent: Conductor._speech_stopped,

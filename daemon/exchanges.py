@@ -6,17 +6,24 @@ from collections import deque
 
 from daemon.notices import Ending, Exchange
 
+MAX_CALLS = 64
+
 
 class ExchangeLog:
-    """One exchange at a time; a new one ends nothing by itself. Remembers the last 20 that have ended."""
+    """One exchange at a time; a new one ends nothing by itself. Remembers the last 20 that have ended.
+
+    `calls`: the tools at work for the answer. Bound: `MAX_CALLS`, what is called beyond is not waited for.
+    """
 
     def __init__(self) -> None:
         self.ended: deque[Exchange] = deque(maxlen=20)
+        self.calls: set[str] = set()
         self._current: Exchange | None = None
         self._count = 0
 
     def begin(self, now: float, *, spoken: bool) -> None:
         self._count += 1
+        self.calls.clear()
         self._current = Exchange(self._count, now, spoken)
 
     def appended(self, now: float) -> None:
@@ -39,6 +46,14 @@ class ExchangeLog:
         if self._current:
             self._current.response_id = response_id
 
+    def called(self, call_id: str) -> None:
+        """The answer needs a tool, and goes on when that is done."""
+        if self._current and len(self.calls) < MAX_CALLS:
+            self.calls.add(call_id)
+
+    def call_answered(self, call_id: str) -> None:
+        self.calls.discard(call_id)
+
     def sounded(self, first_audio_at: float | None) -> None:
         """Audio reached the device, if at all, at this time; only the first time in the exchange counts."""
         exchange = self._current
@@ -56,6 +71,7 @@ class ExchangeLog:
         """The exchange that ends now, or None if none is going on. Nothing was heard of it without audio."""
         self.sounded(first_audio_at)
         exchange, self._current = self._current, None
+        self.calls.clear()
         if exchange is None:
             return None
         exchange.ended_at = now

@@ -74,13 +74,13 @@ class BoxState:
     def phase(self) -> Phase:
         if self.turn in FLOOR or self.user_speaking:
             return Phase.LISTENING
-        if self.alarm is Alarm.RINGING and self.answer is Answer.NONE:
+        sent = self.turn in (Turn.HELD, Turn.SENT) or self.commit_until is not None
+        if self.alarm is Alarm.RINGING and not sent and not self.answer_under_way:
             return Phase.RINGING
         if self.speaker is Speaker.PLAYING:
             return Phase.SPEAKING
         if self.follow_until is not None:
             return Phase.FOLLOW_UP
-        sent = self.turn in (Turn.HELD, Turn.SENT) or self.commit_until is not None
         if sent or self.answer is not Answer.NONE:
             return Phase.THINKING
         if self.link is Link.READY:

@@ -69,3 +69,16 @@ def test_only_the_last_twenty_are_remembered() -> None:
         log.begin(float(i), spoken=False)
         log.end(i + 0.5, "cleared", "", None)
     assert [e.number for e in log.ended] == list(range(11, 31))
+
+
+def test_tools_of_one_exchange_are_not_waited_for_in_the_next() -> None:
+    log = ExchangeLog()
+    log.called("nobody asked")
+    assert not log.calls
+    log.begin(10.0, spoken=True)
+    log.called("c1")
+    log.called("c2")
+    log.call_answered("c1")
+    assert log.calls == {"c2"}
+    log.end(15.0, "interrupted", "", first_audio_at=None)
+    assert not log.calls
