@@ -31,10 +31,12 @@ from daemon.duplex import Duplex
 from daemon.ears import Ears
 from daemon.hand_controls import HandControls
 from daemon.health import FAILED, DeviceHealth, OpenFailure, Port, PortState
+from daemon.journal import LINK
 from daemon.lamp import Lamp
 from daemon.ledger_file import LedgerFile
 from daemon.money.budget import Allowed, Capped
 from daemon.money.ledger import LedgerState
+from daemon.metrics_tally import Tally
 from daemon.notices import LinkChanged, Notice
 from daemon.own_voice import OwnVoice
 from daemon.prompts import Prompt
@@ -75,7 +77,7 @@ class App:
         """`call_device` and `health` are for tests: as in `DeviceKeeper`. `redactor` knows what is secret."""
         self._loop = loop = asyncio.get_running_loop()
         self._redactor = redactor or Redactor()
-        self._settings = settings
+        self.settings = settings
         self.devices = devices
         mic, speaker = devices.microphone.format, devices.speaker.format
         self._state_file = BoxStateFile(settings.state_path) if settings.state_path else None
@@ -129,16 +131,20 @@ class App:
             self.controls,
         )
         self._record(wall_clock)
+        self.config_revision = ""
+        self.config_problems: list[str] = []
         self._started = self._stopping = False
 
     def _record(self, wall_clock: Callable[[], float]) -> None:
         box, playing, secrets = self.conductor.appliance, self.conductor.playing, self._redactor.known
-        self.recorder = FlightRecorder(box, playing, self._loop, self._settings.recorder, secrets, wall_clock)
+        self.recorder = FlightRecorder(box, playing, self._loop, self.settings.recorder, secrets, wall_clock)
         self.conductor.on_step, self.conductor.on_bug = self.recorder.took, self.recorder.failed
         self.agents.listen(self.recorder.on_model_event)
+        self.tally = Tally()
+        self.agents.listen(lambda event: self.tally.on_model_event(event, self._loop.time()))
 
     def _make_device_side(self) -> None:
-        settings, devices, loop = self._settings, self.devices, self._loop
+        settings, devices, loop = self.settings, self.devices, self._loop
         self.board = ButtonBoard(
             devices.buttons,
             devices.switches,
@@ -194,8 +200,8 @@ class App:
             stack.push(self.recorder.leave)
             stack.callback(self.conductor.close)
             # First: where another box is running already, its devices must be left alone.
-            if self._settings.control_path is not None:
-                control = ControlServer(self._settings.control_path, self.handle_request)
+            if self.settings.control_path is not None:
+                control = ControlServer(self.settings.control_path, self.handle_request)
                 await control.start()
                 stack.push_async_callback(control.stop)
             if self.lamp is not None:
@@ -215,7 +221,7 @@ class App:
             self._started = True
             stack.push_async_callback(self.alarms.stop)
             self.alarms.start(self._timer_file.load() if self._timer_file else [])
-            if self._settings.prompts != "off":
+            if self.settings.prompts != "off":
                 # A small board takes a while over the first one, and a press must be answered at once.
                 first = threading.Thread(target=self._bank.prompt, args=(Prompt.NO_CONNECTION,), daemon=True)
                 first.start()
@@ -261,7 +267,7 @@ class App:
             self.voice.mended(Prompt.SPENDING_LIMIT)
 
     def _sound_bank(self, speaker_rate_hz: int) -> SoundBank:
-        return SoundBank(self._settings.prompts, self._settings.earcons, speaker_rate_hz)
+        return SoundBank(self.settings.prompts, self.settings.earcons, speaker_rate_hz)
 
     def _use_speaker_rate(self, rate_hz: int) -> None:
         self.gain.retune(rate_hz)
@@ -269,7 +275,10 @@ class App:
 
     def _on_notice(self, notice: Notice) -> None:
         self.recorder.on_notice(notice)
+        self.tally.on_notice(notice)
         if isinstance(notice, LinkChanged):
+            if notice.status == "ready":
+                log.info("the session is ready", extra=LINK(link="ready"))
             self.voice.link_changed(notice.status)
 
     # ---- buttons and light -----------------------------------------------------------
