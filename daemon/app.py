@@ -34,9 +34,9 @@ from daemon.health import FAILED, DeviceHealth, OpenFailure, Port, PortState
 from daemon.journal import LINK
 from daemon.lamp import Lamp
 from daemon.ledger_file import LedgerFile
+from daemon.metrics_tally import Tally
 from daemon.money.budget import Allowed, Capped
 from daemon.money.ledger import LedgerState
-from daemon.metrics_tally import Tally
 from daemon.notices import LinkChanged, Notice
 from daemon.own_voice import OwnVoice
 from daemon.prompts import Prompt
