@@ -17,6 +17,7 @@ from daemon.realtime.errors import UserError
 from daemon.realtime.hosted_mcp import HostedMCPTool
 from daemon.realtime.model import OpenAIRealtimeWebSocketModel
 from daemon.realtime.model_events import RealtimeModelEvent
+from daemon.realtime.run_config import is_openai
 from daemon.realtime.session import RealtimeSession
 from daemon.realtime.settings_types import RealtimeSessionModelSettings
 from daemon.realtime.tools import Tool
@@ -52,7 +53,9 @@ class AgentHost:
         self._agent = agent
         # Programs take seconds to start, and may not: neither the box nor its first answer waits for them.
         self._at_once = agent.clone(mcp_servers=[]) if agent.mcp_servers else agent
-        self._model = OpenAIRealtimeWebSocketModel(open_transport=open_transport)
+        self._model = OpenAIRealtimeWebSocketModel(
+            open_transport=open_transport, at_rest=conductor.appliance.settings.connect_on_demand
+        )
         self._model.player = conductor
         self.session: RealtimeSession[DeviceControls] = RealtimeSession(
             self._model,
@@ -105,6 +108,35 @@ class AgentHost:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def reconfigure(
+        self,
+        agent: RealtimeAgent[Any],
+        settings: RealtimeSessionModelSettings,
+        url: str,
+        open_transport: Callable[[], Transport] | None,
+    ) -> bool:
+        """Let another agent lead, under other settings; False if that failed, and all is as it was.
+
+        `open_transport`: what has changed needs another connection, in this way. The conversation goes on.
+        """
+        any_voice = not is_openai(url)
+        at_once = agent.clone(mcp_servers=[]) if agent.mcp_servers else agent
+        try:
+            session = await self.session.reconfigure(
+                at_once, settings, any_voice=any_voice, update=open_transport is None
+            )
+        except Exception as error:  # supervision point: functions of the operator
+            log.exception("%s cannot lead", agent.name)
+            self._conductor.note_error(f"agents: {agent.name} cannot lead, all stays as it was: {error}")
+            return False
+        self._agent, self._at_once = agent, at_once
+        if open_transport is not None:
+            reason = "the configuration has changed"
+            self._model.begin_anew(session, open_transport, reason, any_voice=any_voice)
+        if agent.mcp_servers:
+            await self._add_mcp_tools()
+        return True
 
     async def wait_closed(self) -> None:
         """Raises the error of ours that ended the connection for good."""

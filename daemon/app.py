@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,19 @@ from hw.errors import DeviceError, Fault
 log = logging.getLogger("harkd")
 
 
+async def _nothing_to_reload() -> str | None:
+    return "this box was started without configuration files"
+
+
 class App:
-    """One box, from start to stop, on the loop it is made on."""
+    """One box, from start to stop, on the loop it is made on.
+
+    `config_revision` and `reload` are those of whoever follows the configuration's files.
+    """
+
+    config_revision = ""
+    config_problems: Sequence[str] = ()
+    reload: Callable[[], Awaitable[str | None]] = staticmethod(_nothing_to_reload)
 
     def __init__(
         self,
@@ -131,8 +142,6 @@ class App:
             self.controls,
         )
         self._record(wall_clock)
-        self.config_revision = ""
-        self.config_problems: list[str] = []
         self._started = self._stopping = False
 
     def _record(self, wall_clock: Callable[[], float]) -> None:
@@ -144,17 +153,8 @@ class App:
         self.agents.listen(lambda event: self.tally.on_model_event(event, self._loop.time()))
 
     def _make_device_side(self) -> None:
-        settings, devices, loop = self.settings, self.devices, self._loop
-        self.board = ButtonBoard(
-            devices.buttons,
-            devices.switches,
-            settings.gestures,
-            on_talk=self._talk,
-            act=self._act,
-            on_switch=lambda name, on: self.hand.switch_turned(name, on),
-            on_trouble=lambda name, sentence: self.conductor.note_error(sentence),
-            device_error=DeviceError,
-        )
+        loop = self._loop
+        self.board = self._make_board()
         self.voice = OwnVoice(
             self.conductor.appliance,
             lambda: self._bank,
@@ -167,25 +167,41 @@ class App:
             self.conductor,
             self.sound.keeper,
             self.sound.forget_captured,
-            self.board.mute_reason,
+            lambda: self.board.mute_reason(),
             self.volume,
             self.gain,
             self.state,
             self.voice.sound,
             loop.time,
         )
-        self.lamp = (
-            Lamp(devices.light, self.view, DeviceError, brightness_percent=settings.brightness_percent)
-            if devices.light
-            else None
-        )
+        self.lamp = self._make_lamp()
         self.sound.conductor, self.sound.voice = self.conductor, self.voice
-        if devices.make_processor is not None:
-            find_voices = settings.talk.barge_in is BargeIn.LOCAL_VAD
-            deliver = self.sound.mic_tap.deliver
-            self.sound.use_duplex(Duplex(devices.make_processor, find_voices, DeviceError, deliver))
+        self.sound.use_duplex(self._make_duplex())
         self.conductor.on_own_sound = self.voice.on_command
         self.conductor.on_settled = self._settled
+
+    def _make_board(self) -> ButtonBoard:
+        return ButtonBoard(
+            self.devices.buttons,
+            self.devices.switches,
+            self.settings.gestures,
+            on_talk=self._talk,
+            act=self._act,
+            on_switch=lambda name, on: self.hand.switch_turned(name, on),
+            on_trouble=lambda name, sentence: self.conductor.note_error(sentence),
+            device_error=DeviceError,
+        )
+
+    def _make_lamp(self) -> Lamp | None:
+        light, percent = self.devices.light, self.settings.brightness_percent
+        return Lamp(light, self.view, DeviceError, brightness_percent=percent) if light else None
+
+    def _make_duplex(self) -> Duplex | None:
+        make_processor = self.devices.make_processor
+        if make_processor is None:
+            return None
+        find_voices = self.settings.talk.barge_in is BargeIn.LOCAL_VAD
+        return Duplex(make_processor, find_voices, DeviceError, self.sound.mic_tap.deliver)
 
     # ---- start and stop --------------------------------------------------------------
 
@@ -204,8 +220,8 @@ class App:
                 control = ControlServer(self.settings.control_path, self.handle_request)
                 await control.start()
                 stack.push_async_callback(control.stop)
+            stack.callback(self._stop_lamp)
             if self.lamp is not None:
-                stack.callback(self.lamp.stop)
                 self.lamp.start()
             stack.push_async_callback(self.agents.stop)
             await self.agents.start()
@@ -213,7 +229,7 @@ class App:
             self.books.start(self._ledger_file.load() if self._ledger_file else LedgerState())
             self.agents.listen(self.books.on_model_event)
             stack.push_async_callback(self.state.stop)
-            stack.callback(self.board.stop)
+            stack.callback(lambda: self.board.stop())
             self.board.start()  # before the microphone: a switch may say that it must not be opened
             self.hand.begin()
             stack.push_async_callback(self.sound.stop)
@@ -232,6 +248,10 @@ class App:
             await self._until(stopping)
             self._stopping = True
             self._settled()
+
+    def _stop_lamp(self) -> None:
+        if self.lamp is not None:
+            self.lamp.stop()
 
     async def _until(self, stopping: asyncio.Event) -> None:
         """Wait; an error of ours that ended the connection for good ends the wait and is raised."""
@@ -281,6 +301,64 @@ class App:
                 log.info("the session is ready", extra=LINK(link="ready"))
             self.voice.link_changed(notice.status)
 
+    # ---- a changed configuration ------------------------------------------------------
+
+    @property
+    def is_between_turns(self) -> bool:
+        """What is exchanged now is missed by nobody."""
+        return self.conductor.appliance.is_at_rest
+
+    def use(self, settings: AppSettings, devices: Devices, changed: Set[str]) -> None:
+        """Go on by these settings and with these devices; those of the parts in `changed` are others.
+
+        Parts: microphone, speaker, processing, detector, wake word, buttons, light. Between turns only.
+        Agents and connection are `agents.reconfigure`'s.
+        """
+        before, self.settings, self.devices = self.settings, settings, devices
+        self._use_hands(settings, changed)
+        self.hand.use_limits(settings.volume)
+        if settings.accounts != before.accounts:
+            self.books.use(settings.accounts)
+        self._use_speaker_rate(devices.speaker.format.rate_hz)  # the sounds may be others
+        self.sound.use(settings.sound)
+        if "microphone" in changed:
+            self.sound.exchange_microphone(devices.microphone)
+        if "speaker" in changed:
+            self.sound.exchange_speaker(devices.speaker)
+        if "processing" in changed or settings.talk.barge_in is not before.talk.barge_in:
+            self.sound.use_duplex(self._make_duplex())
+        if changed & {"detector", "wake word"} or settings.ears != before.ears:
+            self.conductor.ears.use(settings.ears, devices.detector, devices.wake_word)
+        self.conductor.use(settings.talk, settings.gate)
+        self._settled()
+
+    def _use_hands(self, settings: AppSettings, changed: Set[str]) -> None:
+        """Whatever held a pin lets go of it before another one asks for it."""
+        if "buttons" in changed:
+            self.board.stop()
+        if "light" in changed and self.lamp is not None:
+            self.lamp.stop()
+        if "buttons" in changed:
+            self.board = self._make_board()
+            self.board.start()
+            self.hand.settle()
+        if "light" in changed:
+            self.lamp = self._make_lamp()
+            if self.lamp is not None:
+                self.lamp.start()
+        elif self.lamp is not None:
+            self.lamp.use_brightness(settings.brightness_percent)
+
+    def on_config_problems(self, problems: Sequence[object]) -> None:
+        """The configuration that was meant cannot be used, or, without any, can again."""
+        self.config_problems = [str(problem) for problem in problems]
+        if problems:
+            self.conductor.note_error(f"config: {problems[0]}")
+            self.voice.went_wrong(Prompt.CONFIG_BROKEN)
+        else:
+            self.voice.mended(Prompt.CONFIG_BROKEN)
+        self._settled()
+
     # ---- buttons and light -----------------------------------------------------------
 
     def _talk(self, talk: Talk) -> None:
@@ -316,6 +394,7 @@ class App:
             consent_waiting=bool(box.waiting_calls),
             timer_running=bool(self.alarms.remaining()),
             volume_flash=self.hand.flash,
+            config_error=bool(self.config_problems),
         )
 
     def _link_block(self) -> LinkBlock:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 OK, FAILED, USAGE, CONFIGURATION = 0, 1, 2, 78
 """Exit codes. systemd does not restart after 78: the same files would fail again."""
 
+ANSWER_S = 15.0
+"""A reload waits up to 10 s for a turn to end."""
+
 WATCH_S = 0.5
 """Between two looks of `harkd status --watch`."""
 
@@ -31,6 +34,7 @@ _PLAIN_CONTROLS = {
     "approve": "let the tool call that waits for consent be made",
     "reject": "do not let it be made",
     "flight": "write down what the box did in the last minutes, for `harkd replay`",
+    "reload": "read the configuration now, and say what is wrong with it",
 }
 """Commands to the running daemon that need nothing but their name."""
 
@@ -341,12 +345,20 @@ def _flight(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _reload(arguments: argparse.Namespace) -> int:
+    answer = _ask_daemon(arguments, {"command": "reload"})
+    if answer is None:
+        return FAILED
+    print(f"revision {answer['revision']} is in force")
+    return OK
+
+
 def _ask_daemon(arguments: argparse.Namespace, message: dict[str, Any]) -> dict[str, Any] | None:
     """The daemon's answer, or None after saying what went wrong."""
     from daemon.control import ControlError, request
 
     try:
-        answer = request(arguments.socket, message, 5.0)
+        answer = request(arguments.socket, message, ANSWER_S)
     except ControlError as error:
         _fail(f"{arguments.command}: {error}")
         return None
@@ -386,6 +398,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "stop": _control,
     "approve": _control,
     "flight": _flight,
+    "reload": _reload,
     "reject": _control,
     "mute": _control,
     "volume": _control,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from daemon.audio.profiles import PROFILES
 from daemon.bindings import TALK, Bindings
 from daemon.box import Devices
-from daemon.config import hardware
+from daemon.config import diff, hardware
+from daemon.config.diff import Reach
+from daemon.config.files import ConfigError
+from daemon.config.layers import Problem
 from daemon.config.schema import Config
 from hw import load
 from hw.errors import DeviceError, Fault
@@ -23,18 +27,44 @@ SWITCH_RECHECK_MS = 1000
 
 def open_devices(config: Config) -> Devices:
     """Nothing is opened yet. Raises `hw.errors.DeviceError`."""
+    return Devices(**{name: make() for name, make in _makers(config).items()})
+
+
+def _makers(config: Config) -> dict[str, Callable[[], Any]]:
+    """What makes each of `Devices`."""
     pushed = {name: button for name, button in config.buttons.items() if button.kind == "button"}
     switches = {name: button for name, button in config.buttons.items() if button.kind == "mute_switch"}
-    return Devices(
-        microphone=_microphone(config.audio),
-        speaker=_speaker(config.audio),
-        buttons={name: (_contact(button), bindings(button)) for name, button in pushed.items()},
-        switches={name: _contact(button) for name, button in switches.items()},
-        detector=open_detector(config.vad),
-        wake_word=_wake_word(config.wake_word),
-        light=_light(config.light),
-        make_processor=_processor(config.audio.processing),
-    )
+    return {
+        "microphone": lambda: _microphone(config.audio),
+        "speaker": lambda: _speaker(config.audio),
+        "buttons": lambda: {name: (_contact(button), bindings(button)) for name, button in pushed.items()},
+        "switches": lambda: {name: _contact(button) for name, button in switches.items()},
+        "detector": lambda: open_detector(config.vad),
+        "wake_word": lambda: _wake_word(config.wake_word),
+        "light": lambda: _light(config.light),
+        "make_processor": lambda: _processor(config.audio.processing),
+    }
+
+
+def rebuilt(devices: Devices, config: Config, changed: set[Reach]) -> Devices:
+    """`devices` with those exchanged that a change reaches; nothing is opened. Raises `ConfigError`."""
+    names = {name for reach in changed for name in _EXCHANGED.get(reach, ())}
+    try:
+        return replace(devices, **{name: make() for name, make in _makers(config).items() if name in names})
+    except DeviceError as error:
+        raise ConfigError([Problem("configuration", 0, "", str(error))]) from None
+
+
+_EXCHANGED: Mapping[Reach, tuple[str, ...]] = {
+    diff.MICROPHONE: ("microphone",),
+    diff.SPEAKER: ("speaker",),
+    diff.SOUND: ("microphone", "speaker"),
+    diff.PROCESSING: ("make_processor",),
+    diff.DETECTOR: ("detector",),
+    diff.WAKE_WORD: ("wake_word",),
+    diff.BUTTONS: ("buttons", "switches"),
+    diff.LIGHT: ("light",),
+}
 
 
 def open_detector(vad: hardware.Vad) -> VoiceDetector | None:

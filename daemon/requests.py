@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,11 @@ class Box(Protocol):
     def status(self) -> dict[str, Any]: ...
     async def save_flight(self) -> Path: ...
 
+    @property
+    def reload(self) -> Callable[[], Awaitable[str | None]]: ...
+    @property
+    def config_revision(self) -> str: ...
+
 
 Request = Mapping[str, Any]
 
@@ -31,6 +36,9 @@ async def answer(box: Box, request: Request) -> dict[str, Any]:
         return {"ok": True, "status": box.status()}
     if command == "flight":
         return await _flight(box)
+    if command == "reload":
+        refusal = await box.reload()
+        return {"ok": refusal is None, "error": refusal, "revision": box.config_revision}
     if command == "mute":
         on = request.get("on")
         if isinstance(on, bool):
@@ -60,7 +68,7 @@ async def _flight(box: Box) -> dict[str, Any]:
         return {"ok": False, "error": f"flight: cannot be written: {error}"}
 
 
-_OTHERS = ("mute", "flight", "status")
+_OTHERS = ("mute", "flight", "reload", "status")
 _ACTS: Mapping[str, Callable[[Box, Request], str | None]] = {
     "press": lambda box, request: box.step(Pressed()),
     "release": lambda box, request: box.step(Released()),

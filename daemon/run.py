@@ -6,7 +6,9 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,11 @@ from daemon.app import App
 from daemon.box import AppSettings
 from daemon.config.agent_files import load_agents
 from daemon.config.files import KEY_FILE, ConfigError, Place, api_key_reader, load, this_box
+from daemon.config.last_good import Booted, LastGood, load_or_last_good
 from daemon.config.layers import Problem
+from daemon.config.reload import Reload
 from daemon.config.schema import Config, Link
-from daemon.device_setup import open_devices
+from daemon.device_setup import open_devices, rebuilt
 from daemon.events import Phase
 from daemon.gestures import GestureSettings
 from daemon.journal import READY, STOPPING
@@ -37,6 +41,7 @@ from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTrans
 from daemon.recorder import RecorderSettings
 from daemon.redaction import Redactor
 from daemon.redaction_hooks import guard_outputs, hide_process
+from daemon.reloading import Built, Program, Reloading, watch
 from daemon.settings import (
     account_settings,
     capture_settings,
@@ -69,38 +74,84 @@ def run_daemon(paths: Sequence[Path], *, verbose: bool) -> None:
     hide_process(["OPENAI_API_KEY"])
     guard_outputs(redactor)
     start_logging(redactor, verbose=verbose)
-    hangs = asyncio.run(_run(load(this_box(paths)).config, paths, redactor))
-    if hangs:  # a driver that never returns would keep the interpreter from ending, too
+    place, last_good = this_box(paths), LastGood(state_directory() / "config")
+    booted = load_or_last_good(
+        place, last_good, lambda loaded, place: _build(loaded.config, place.paths, redactor)
+    )
+    end = asyncio.run(_run(booted, place, last_good, redactor))
+    if end is _End.AGAIN:  # what it listens on, and what systemd knows of it, goes on
+        logging.shutdown()
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ)
+    if end is _End.HANGING:  # a driver that never returns would keep the interpreter from ending, too
         logging.shutdown()
         os._exit(0)
 
 
-async def _run(config: Config, paths: Sequence[Path], redactor: Redactor) -> bool:
-    """True if a device hangs that could not be closed."""
-    notifier = Notifier()
-    servers: list[StdioMcpServer] = []
-    settings = app_settings(config, _starting_agent(config, paths, servers))
+class _End(Enum):
+    STOPPED = auto()
+    HANGING = auto()  # a device could not be closed
+    AGAIN = auto()  # another process is to go on
+
+
+async def _run(booted: Booted[Built], place: Place, last_good: LastGood, redactor: Redactor) -> _End:
+    notifier, loop, built = Notifier(), asyncio.get_running_loop(), booted.result
     app = App(
-        settings,
-        open_devices(config),
-        transport_factory(config, redactor),
+        built.settings,
+        open_devices(booted.loaded.config),
+        built.open_transport,
         [_Status(notifier, redactor).on_notice],
         redactor=redactor,
     )
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    stopping, again = asyncio.Event(), asyncio.Event()
+
+    def go_on_in_another_process() -> None:
+        again.set()
+        stopping.set()
+
+    reloading = Reloading(
+        app,
+        built,
+        lambda loaded: _build(loaded.config, place.paths, redactor),
+        lambda devices, loaded, changed: rebuilt(devices, loaded.config, changed),
+        go_on_in_another_process,
+    )
+    reload = Reload(
+        place,
+        booted.loaded,
+        reloading.apply,
+        lambda: app.is_between_turns,
+        app.on_config_problems,
+        last_good,
+        booted.problems,
+    )
+    app.config_revision = booted.loaded.sources.revision
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    watchdog = asyncio.create_task(_feed_watchdog(notifier, app.healthy), name="watchdog")
+    hang_up = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, hang_up.set)
+    tasks = [asyncio.create_task(_feed_watchdog(notifier, app.healthy), name="watchdog")]
+
+    def on_ready() -> None:
+        _tell_ready(notifier)
+        if booted.problems:
+            app.on_config_problems(booted.problems)
+        tasks.append(asyncio.create_task(watch(reload, app, hang_up, notifier), name="configuration"))
+
     try:
-        await app.run(stopping, lambda: _tell_ready(notifier))
+        await app.run(stopping, on_ready)
     finally:
-        log.info("stopping", extra=STOPPING())
-        notifier.stopping()
-        watchdog.cancel()
-        for server in servers:
-            await server.stop()
-    return app.sound.hangs
+        if again.is_set():
+            notifier.reloading()
+        else:
+            log.info("stopping", extra=STOPPING())
+            notifier.stopping()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await reloading.stop()
+    if again.is_set():
+        return _End.AGAIN
+    return _End.HANGING if app.sound.hangs else _End.STOPPED
 
 
 def _tell_ready(notifier: Notifier) -> None:
@@ -132,22 +183,36 @@ async def _feed_watchdog(notifier: Notifier, healthy: Callable[[], bool]) -> Non
         await asyncio.sleep(limit_s / 3)
 
 
-def app_settings(config: Config, agent: RealtimeAgent[Any]) -> AppSettings:
-    """Everything about the box that is in the configuration and is not a device."""
-    state_directory = Path(os.environ.get("STATE_DIRECTORY", STATE_DIRECTORY))
+def state_directory() -> Path:
+    """Where state is kept; made if it is not there, with a warning if it cannot be."""
+    directory = Path(os.environ.get("STATE_DIRECTORY", STATE_DIRECTORY))
     try:
-        state_directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        log.warning("%s: %s; nothing will survive a restart", state_directory, error.strerror)
+        log.warning("%s: %s; nothing will survive a restart", directory, error.strerror)
+    return directory
+
+
+def _build(config: Config, paths: Sequence[Path], redactor: Redactor) -> Built:
+    """Everything but the devices. Raises `ConfigError`."""
+    programs: list[Program] = []
+    agents = _agents(config, paths, programs)
+    starting = _starting_agent(agents, config, paths)
+    settings = app_settings(config, starting, state_directory())
+    return Built(settings, transport_factory(config, redactor), agents, programs)
+
+
+def app_settings(config: Config, agent: RealtimeAgent[Any], state: Path) -> AppSettings:
+    """Everything about the box that is in the configuration and is not a device."""
     return AppSettings(
         talk=talk_settings(config.talk),
         agent=agent,
         model_settings=model_settings(config.session, config.talk),
         url=config.session.url,
         control_path=Path(config.control.socket),
-        timers_path=state_directory / "timers.json",
-        state_path=state_directory / "box.json",
-        spending_path=state_directory / "spending.json",
+        timers_path=state / "timers.json",
+        state_path=state / "box.json",
+        spending_path=state / "spending.json",
         accounts=account_settings(config, _prices()),
         recorder=RecorderSettings(Path(config.control.socket).parent / "flight"),
         sound=SoundSettings(
@@ -168,7 +233,8 @@ def app_settings(config: Config, agent: RealtimeAgent[Any]) -> AppSettings:
 
 def check(place: Place) -> None:
     """Read everything that `run_daemon` would, and start nothing. Raises `ConfigError`."""
-    _starting_agent(load(place).config, place.paths, [])
+    config = load(place).config
+    _starting_agent(_agents(config, place.paths, []), config, place.paths)
     _prices()
 
 
@@ -184,16 +250,21 @@ def _prices() -> PriceTable:
         ) from None
 
 
-def _starting_agent(
-    config: Config, paths: Sequence[Path], servers: list[StdioMcpServer]
-) -> RealtimeAgent[Any]:
-    """Raises `ConfigError`. The MCP servers that the agents use are added to `servers`."""
+def _agents(config: Config, paths: Sequence[Path], programs: list[Program]) -> dict[str, RealtimeAgent[Any]]:
+    """Raises `ConfigError`. The MCP servers that the agents use are added to `programs`."""
 
     def mcp_server(spec: McpServerSpec) -> StdioMcpServer:
-        servers.append(StdioMcpServer(spec))
-        return servers[-1]
+        server = StdioMcpServer(spec)
+        programs.append(server)
+        return server
 
-    agents = load_agents(paths, mcp_server, VOICES if is_openai(config.session.url) else None)
+    return load_agents(paths, mcp_server, VOICES if is_openai(config.session.url) else None)
+
+
+def _starting_agent(
+    agents: Mapping[str, RealtimeAgent[Any]], config: Config, paths: Sequence[Path]
+) -> RealtimeAgent[Any]:
+    """Raises `ConfigError`."""
     try:
         return starting_agent(agents, config)
     except ValueError as error:

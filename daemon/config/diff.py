@@ -83,7 +83,7 @@ TABLE: Mapping[str, Reach] = {
     "vad.aggressiveness": DETECTOR,
     "vad.threshold_dbfs": DETECTOR,
     "buttons": BUTTONS,
-    "gestures": LIVE,
+    "gestures": BUTTONS,
     "light": LIGHT,
     "light.brightness_percent": LIVE,
     "sounds": LIVE,

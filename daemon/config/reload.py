@@ -61,7 +61,15 @@ class Reload:
         self._settle = Settle()
         self._asked = asyncio.Event()
         self._events = asyncio.Event()
-        self._unsaved: Loaded | None = None
+        self._unsaved = None if self.problems else in_force
+        self._asking: list[asyncio.Future[Sequence[Problem]]] = []
+
+    async def reload(self) -> Sequence[Problem]:
+        """`ask`, and wait until it was read, which is not in mid-turn; answers the mistakes."""
+        read: asyncio.Future[Sequence[Problem]] = asyncio.get_running_loop().create_future()
+        self._asking.append(read)
+        self.ask()
+        return await read
 
     def ask(self) -> None:
         """As SIGHUP and `harkd reload` do: read now, and tell of mistakes at once."""
@@ -134,6 +142,10 @@ class Reload:
 
     def _take(self, found: Loaded | list[Problem], now: float) -> None:
         problems = self._bring_into_force(found) if isinstance(found, Loaded) else found
+        asking, self._asking = self._asking, []
+        for read in asking:
+            if not read.done():
+                read.set_result(problems)
         if self._settle.read(now, mistaken=bool(problems)) or not problems:
             self._tell(problems)
 

@@ -64,6 +64,7 @@ class BoxState:
         self.tail_ends = 0.0
         self.turn_deadline: float | None = None
         self.hold_until: float | None = None  # set when a finished turn first finds no link
+        self.hang_up_at: float | None = None  # nobody needs the link until then
         self.answer_deadline: float | None = None
         self.gate_opens = float("-inf")
         self.chime_after = float("-inf")
@@ -83,7 +84,7 @@ class BoxState:
             return Phase.FOLLOW_UP
         if sent or self.answer is not Answer.NONE:
             return Phase.THINKING
-        if self.link is Link.READY:
+        if self.link in (Link.READY, Link.RENEWING, Link.RESTING):
             return Phase.IDLE
         return Phase.CONNECTING if self.link is Link.CONNECTING else Phase.OFFLINE
 
@@ -96,6 +97,25 @@ class BoxState:
     def answer_under_way(self) -> bool:
         """It is not merely a sound of the box's own that would be cut."""
         return self.answer is not Answer.NONE or (self.speaker is Speaker.PLAYING and self.answer_sounds)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Nobody speaks or is about to, and nothing is asked, answered or rung for."""
+        quiet = not self.answering and not self.user_speaking and self.turn in (Turn.IDLE, Turn.LIVE)
+        waits = self.follow_until is not None or self.commit_until is not None or self.waiting_calls
+        return quiet and not waits and self.alarm is Alarm.QUIET
+
+    @property
+    def needs_link(self) -> bool:
+        """Somebody waits for it, or will not wait until it is opened."""
+        warm = not self.settings.connect_on_demand and not self.settings.idle_hang_up_s
+        asked = self.turn is not Turn.IDLE or self.answer is not Answer.NONE
+        return warm or asked or (self.settings.mode is TalkMode.HANDS_FREE and self.hears)
+
+    @property
+    def hears(self) -> bool:
+        """It might listen: not muted, with a microphone, and what it hears may be answered."""
+        return not self.muted and self.microphone_lost is None and self.spending_capped is None
 
     @property
     def wants_microphone(self) -> bool:
@@ -164,6 +184,11 @@ class BoxState:
             return 0.0
         return min(max(0.0, (now - self.gate_opens) * 1000), self.settings.preroll_ms)
 
+    def wake_link(self) -> None:
+        """Open it again if it rests."""
+        if self.link is Link.RESTING and self.move(Signal.CONNECTING):
+            self.do(ev.ConnectNow())
+
     def refuse_spending(self) -> None:
         self.do(ev.Refuse(self.spending_capped or "", Trouble.SPENDING))
 
@@ -223,8 +248,7 @@ class BoxState:
     def stream(self) -> None:
         """Hands-free: listen from now on, if that is possible now."""
         hands_free = self.settings.mode is TalkMode.HANDS_FREE and self.link is Link.READY
-        hearing = not self.muted and self.microphone_lost is None and self.spending_capped is None
-        if hands_free and hearing and self.move(Signal.STREAM):
+        if hands_free and self.hears and self.move(Signal.STREAM):
             self.do(ev.StartStreaming())
 
     def follow_up(self, now: float) -> None:
@@ -232,9 +256,8 @@ class BoxState:
         if self.answering:
             return
         heard, self.answer_sounds = self.answer_sounds, False
-        hearing = not self.muted and self.microphone_lost is None and self.spending_capped is None
         wanted = self.until_silence and self.settings.follow_up_s and heard
-        if wanted and hearing and self.turn is Turn.IDLE:
+        if wanted and self.hears and self.turn is Turn.IDLE:
             self.follow_until = max(now, self.gate_opens) + self.settings.follow_up_s
             self.until_silence = False
 

@@ -482,6 +482,7 @@ asyncio.run(story())
 """
 
 
+@pytest.mark.long
 def test_the_process_ends_beside_a_driver_that_hangs() -> None:
     root, contract = Path(__file__).parents[2], Path(__file__).parents[1] / "contract"
     environment = {**os.environ, "PYTHONPATH": f"{root}:{contract}"}

@@ -201,14 +201,60 @@ async def changed_until(box: Box, condition: Callable[[], object]) -> None:
 def test_what_came_into_force_is_kept_for_the_next_boot(tmp_path: Path) -> None:
     last_good = LastGood(tmp_path / "state")
     box = Box(tmp_path / "etc", last_good)
-    asyncio.run(changed_until(box, last_good.kept))
-    assert load(last_good.kept()[0].place).config.talk.hold_s == 2
+    asyncio.run(changed_until(box, lambda: len(last_good.kept()) == 2))
+    assert [load(kept.place).config.talk.hold_s for kept in last_good.kept()] == [2, 1]
+
+
+def test_what_was_booted_with_is_kept_unless_it_was_only_the_last_good_one(tmp_path: Path) -> None:
+    box = Box(tmp_path / "etc")
+
+    async def scene(state: str, problems: Sequence[Problem]) -> int:
+        last_good = LastGood(tmp_path / state)
+        told = (box.place, load(box.place), box._apply, lambda: True, box._hear, last_good, problems)
+        reload = Reload(*told)
+        running = asyncio.create_task(reload.run())
+        await reload.reload()
+        await asyncio.sleep(0.1)
+        running.cancel()
+        return len(last_good.kept())
+
+    assert asyncio.run(scene("good", ())) == 1
+    assert asyncio.run(scene("bad", [Problem("harkd.toml", 1, "", "is wrong")])) == 0
+
+
+def test_who_asks_hears_what_is_wrong_with_it(box: Box) -> None:
+    async def scene() -> list[list[str]]:
+        running = asyncio.create_task(box.reload.run())
+        heard = []
+        for text in ("talk.hold_s = 2", "talk.hold_s = -2", "talk.hold_s = 3"):
+            box.file.write_text(text)
+            heard.append([problem.key for problem in await box.reload.reload()])
+        running.cancel()
+        return heard
+
+    assert asyncio.run(scene()) == [[], ["talk.hold_s"], []]
+    assert box.hold_s == 3
+
+
+def test_who_asks_in_mid_turn_hears_when_it_is_over(box: Box) -> None:
+    async def scene() -> bool:
+        running = asyncio.create_task(box.reload.run())
+        box.in_turn = True
+        asked = asyncio.create_task(box.reload.reload())
+        await asyncio.sleep(0.1)
+        waits = not asked.done()
+        box.in_turn = False
+        await asked
+        running.cancel()
+        return waits
+
+    assert asyncio.run(scene())
 
 
 def test_disk_that_takes_nothing_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "state").touch()
     box = Box(tmp_path / "etc", LastGood(tmp_path / "state"))
-    asyncio.run(changed_until(box, lambda: "is not saved: " in caplog.text))
+    asyncio.run(changed_until(box, lambda: box.hold_s == 2))
     assert "is not saved: " in caplog.text
     assert box.hold_s == 2
 
