@@ -55,7 +55,8 @@ class AppSettings:
     `agent` answers first. `model_settings` hold for all agents, in the form of a run config's; `url` is the
     server's address. `append_ms` as in `Sound`. `prompts`: the language of what the box says of itself.
     `control_path` is where the control socket goes, None for none; `timers_path` and `state_path` are where
-    timers, and what is set by hand, are kept over a restart, None for nowhere.
+    timers, and what is set by hand, are kept over a restart, None for nowhere. `wake_word` is the word that
+    somebody wants to be listened for, "" for none.
     """
 
     talk: TalkSettings
@@ -78,4 +79,5 @@ class AppSettings:
     prompts: Language | Literal["off"] = "off"
     earcons: bool = False
     brightness_percent: int = 100
+    wake_word: str = ""
     append_ms: int = 20
