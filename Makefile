@@ -22,7 +22,7 @@ test: ## run every test, also on a virtual sound card and with other people's cl
 	.venv/bin/python -m pytest
 
 unit: setup ## run the tests that take seconds
-	.venv/bin/python -m pytest tests/daemon tests/hw tests/test_architecture.py
+	.venv/bin/python -m pytest tests/daemon tests/hw tests/test_architecture.py -m "not long" --hypothesis-profile=desk
 
 lint: setup ## judge style
 	.venv/bin/ruff check .

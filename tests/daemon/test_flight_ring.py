@@ -124,6 +124,7 @@ def flood_of_notes(recorded: Recorded) -> None:
         recorded.ring.note(recorded.now, "level", {"heard_ms": 200 * i, "waiting_ms": 90_000 - 200 * i})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "flood",
     [flood_of_periods, flood_of_changes, flood_of_presses, flood_of_sentences, flood_of_notes],

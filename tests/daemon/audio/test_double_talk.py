@@ -56,6 +56,7 @@ def test_answer_alone_raises_no_suspicion_and_makes_it_ready() -> None:
     assert said[-1].ready
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("gain", [0.25, 0.5, 1.0])
 @pytest.mark.parametrize("delay_ms", [5.0, 120.0])
 def test_somebody_over_the_answer_is_suspected_then_interrupts(delay_ms: float, gain: float) -> None:
@@ -79,6 +80,7 @@ def test_a_slammed_door_is_suspected_at_most() -> None:
     assert not any(verdict.interrupted for verdict in said)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jump_ms", [-20.0, 20.0, 60.0])
 def test_an_echo_that_jumps_makes_it_unready_not_interrupted(jump_ms: float) -> None:
     half = 5 * SECOND_BYTES
@@ -107,6 +109,7 @@ def test_somebody_in_the_silence_after_the_answer_is_heard() -> None:
     assert 8.0 < interrupted_s < 8.4
 
 
+@pytest.mark.long
 def test_a_microphone_that_was_off_for_a_while_does_not_make_it_interrupt() -> None:
     near = heard(ANSWER)
     off = near[: 2 * SECOND_BYTES] + silence(3.0) + near[5 * SECOND_BYTES :]
@@ -117,6 +120,7 @@ def test_a_microphone_that_was_off_for_a_while_does_not_make_it_interrupt() -> N
     assert not said[499].ready, "nothing was heard yet"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("far_peak", [0, 32767])
 @pytest.mark.parametrize("near_peak", [0, 32767])
 def test_noise_at_full_scale_does_not_break_it(far_peak: int, near_peak: int) -> None:
@@ -133,6 +137,7 @@ def test_noise_at_full_scale_does_not_break_it(far_peak: int, near_peak: int) ->
     assert 6.0 < interrupted_s < 6.4
 
 
+@pytest.mark.long
 def test_verdict_does_not_depend_on_how_the_sound_is_cut() -> None:
     near = heard(ANSWER, somebody(6.0))
     ends = []
@@ -143,6 +148,7 @@ def test_verdict_does_not_depend_on_how_the_sound_is_cut() -> None:
     assert ends[0] == ends[1] == ends[2] == Verdict(ready=True, suspected=True, interrupted=True)
 
 
+@pytest.mark.long
 def test_any_rate_will_do() -> None:
     rate_hz = 48000
     far = speech(rate_hz, 8.0, pitch=0.85, seed=3)

@@ -85,6 +85,7 @@ def test_before_5_s_of_sound_nothing_is_measured() -> None:
     assert box.chain.measure is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("agc", "cancels"), [(False, True), (True, True), (False, False), (True, False)])
 def test_erle_is_measured_without_the_gain_that_evens_out_the_level(agc: bool, cancels: bool) -> None:
     box = Box(FakeVoiceProcessor(rate_hz=RATE_HZ, echo_cancellation=cancels, agc=agc))
@@ -122,6 +123,7 @@ def test_a_bypassed_processor_measures_nothing() -> None:
     assert box.chain.measure is None
 
 
+@pytest.mark.long
 def test_rare_errors_are_forgiven() -> None:
     box = Box()
     for _ in range(3 * MAX_ERRORS):

@@ -63,6 +63,7 @@ def _some_cards(seed: int) -> TwoCards:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(12))
 def test_jitter_bursts_and_drift_move_no_pair_by_more_than_a_few_milliseconds(seed: int) -> None:
     leads = _leads_ms(_some_cards(seed), 20.0)[100:]
@@ -71,6 +72,7 @@ def test_jitter_bursts_and_drift_move_no_pair_by_more_than_a_few_milliseconds(se
     assert max(_steps_ms(leads)) < 0.75
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ppm", [-200.0, 200.0])
 def test_hours_of_drift_end_in_a_standing_error_of_two_milliseconds(ppm: float) -> None:
     """10 minutes are long enough: without correction 120 ms would have gathered."""

@@ -7,6 +7,7 @@ import math
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 
 from daemon.audio.highpass import HighPass
@@ -69,7 +70,7 @@ def test_offset_that_changes_is_gone_after_20_ms():
     assert np.max(np.abs(high_pass.process(np.full(4800, 5000.0))[960:])) < 5
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(cuts=st.lists(st.integers(0, 9600), max_size=12), corner_hz=st.sampled_from([20.0, 90.0, 400.0]))
 def test_pieces_are_filtered_as_the_whole(cuts, corner_hz):
     samples = np.random.default_rng(2).normal(0, 8000, 9600)
@@ -79,6 +80,7 @@ def test_pieces_are_filtered_as_the_whole(cuts, corner_hz):
     assert np.max(np.abs(np.concatenate(pieces) - whole)) < 1e-3
 
 
+@pytest.mark.long
 def test_hour_of_periods_does_not_drift_from_the_textbook():
     high_pass = HighPass(90, 8000)
     for _ in range(60_000):  # of 160 samples: 20 minutes; the state has long forgotten where it began

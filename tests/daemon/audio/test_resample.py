@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import hypothesis.strategies as st
 import pytest
+from examples import examples
 from hypothesis import given, settings
 
 from daemon.audio.pcm import mix_channels, pick_channel
@@ -62,7 +63,7 @@ def gain_db(hz: float, from_hz: int, to_hz: int) -> float:
 
 @pytest.mark.parametrize(("from_hz", "to_hz"), RATES)
 @given(frames=st.integers(0, 2000))
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 def test_count_is_exact(from_hz, to_hz, frames):
     out = converted(Resampler(from_hz, to_hz), [bytes(2 * frames)])
     assert len(out) == 2 * int(frames * to_hz / from_hz + 0.5)
@@ -74,7 +75,7 @@ def test_half_a_frame_is_rounded_up():
 
 @pytest.mark.parametrize(("from_hz", "to_hz"), RATES)
 @given(cuts=st.lists(st.integers(0, len(NOISE)), max_size=12))
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 def test_any_cutting_gives_the_same_samples(from_hz, to_hz, cuts):
     edges = [0, *sorted(cuts), len(NOISE)]
     pieces = [NOISE[start:end] for start, end in pairwise(edges)]
@@ -147,6 +148,7 @@ def test_the_mean_of_many_channels_is_as_clean_as_one_alone(from_hz, to_hz, chan
     assert level_db(error[to_hz // 20 : -to_hz // 20]) < -55
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("from_hz", "to_hz"), [*CAPTURE, *PLAYBACK[-2:]])
 def test_ten_minutes_do_not_drift(from_hz, to_hz):
     second = sine(1000, from_hz)  # 1000 whole waves: it goes on without a seam

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -184,7 +185,7 @@ steps = st.lists(st.tuples(st.integers(0, 3000), moments, st.booleans(), st.inte
 
 
 @given(steps)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_all_money_is_booked_once_and_never_into_1970(
     taken: list[tuple[int, Moment, bool, int]],
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import date, timedelta
 
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -131,7 +132,7 @@ bookings = st.lists(
 
 
 @given(bookings)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_sums_are_those_of_a_naive_ledger(entries: list[tuple[str, int, int | None, bool]]) -> None:
     """Over restarts, in any order of days, with undated bookings in between."""
     book = ledger()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -364,5 +365,7 @@ class SlotAgainstServer(RuleBasedStateMachine):
         assert not self.talk.protocol.response_active
 
 
-SlotAgainstServer.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+SlotAgainstServer.TestCase.settings = settings(
+    max_examples=examples(150), stateful_step_count=40, deadline=None
+)
 TestSlotAgainstServer = SlotAgainstServer.TestCase

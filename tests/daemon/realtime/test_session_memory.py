@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
+import pytest
 from virtual_loop import run_virtual
 
 from tests.daemon.realtime.played import Played, played
@@ -40,6 +41,7 @@ def held_blocks() -> int:
     return sys.getallocatedblocks()
 
 
+@pytest.mark.long
 def test_memory_of_a_long_session_is_flat() -> None:
     async def run() -> None:
         async with played() as play:

@@ -97,6 +97,7 @@ def test_a_package_that_is_removed_beneath_a_running_box_is_an_error_and_not_a_c
         heard(detector, said)
 
 
+@pytest.mark.long
 def test_a_thousand_gaps_cost_no_memory() -> None:
     detector = MicroWakeWordDetector()
 
