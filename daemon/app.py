@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ class App:
             settings.sound,
             self.gain,
             failure_of=_failure_of,
-            on_speaker_rate=self._use_speaker_rate,
+            on_speaker_rate=self.use_speaker_rate,
             call=call_device,
             health=health,
         )
@@ -154,7 +154,7 @@ class App:
 
     def _make_device_side(self) -> None:
         loop = self._loop
-        self.board = self._make_board()
+        self.board = self.make_board()
         self.voice = OwnVoice(
             self.conductor.appliance,
             lambda: self._bank,
@@ -174,13 +174,13 @@ class App:
             self.voice.sound,
             loop.time,
         )
-        self.lamp = self._make_lamp()
+        self.lamp = self.make_lamp()
         self.sound.conductor, self.sound.voice = self.conductor, self.voice
-        self.sound.use_duplex(self._make_duplex())
+        self.sound.use_duplex(self.make_duplex())
         self.conductor.on_own_sound = self.voice.on_command
-        self.conductor.on_settled = self._settled
+        self.conductor.on_settled = self.settled
 
-    def _make_board(self) -> ButtonBoard:
+    def make_board(self) -> ButtonBoard:
         return ButtonBoard(
             self.devices.buttons,
             self.devices.switches,
@@ -192,11 +192,11 @@ class App:
             device_error=DeviceError,
         )
 
-    def _make_lamp(self) -> Lamp | None:
+    def make_lamp(self) -> Lamp | None:
         light, percent = self.devices.light, self.settings.brightness_percent
         return Lamp(light, self.view, DeviceError, brightness_percent=percent) if light else None
 
-    def _make_duplex(self) -> Duplex | None:
+    def make_duplex(self) -> Duplex | None:
         make_processor = self.devices.make_processor
         if make_processor is None:
             return None
@@ -242,12 +242,12 @@ class App:
                 first = threading.Thread(target=self._bank.prompt, args=(Prompt.NO_CONNECTION,), daemon=True)
                 first.start()
             self.voice.sound(Earcon.STARTUP)
-            self._settled()
+            self.settled()
             on_ready()
             stack.push_async_callback(self.agents.stop)  # before the devices; once is enough
             await self._until(stopping)
             self._stopping = True
-            self._settled()
+            self.settled()
 
     def _stop_lamp(self) -> None:
         if self.lamp is not None:
@@ -289,7 +289,7 @@ class App:
     def _sound_bank(self, speaker_rate_hz: int) -> SoundBank:
         return SoundBank(self.settings.prompts, self.settings.earcons, speaker_rate_hz)
 
-    def _use_speaker_rate(self, rate_hz: int) -> None:
+    def use_speaker_rate(self, rate_hz: int) -> None:
         self.gain.retune(rate_hz)
         self._bank = self._sound_bank(rate_hz)
 
@@ -308,47 +308,6 @@ class App:
         """What is exchanged now is missed by nobody."""
         return self.conductor.appliance.is_at_rest
 
-    def use(self, settings: AppSettings, devices: Devices, changed: Set[str]) -> None:
-        """Go on by these settings and with these devices; those of the parts in `changed` are others.
-
-        Parts: microphone, speaker, processing, detector, wake word, buttons, light. Between turns only.
-        Agents and connection are `agents.reconfigure`'s.
-        """
-        before, self.settings, self.devices = self.settings, settings, devices
-        self._use_hands(settings, changed)
-        self.hand.use_limits(settings.volume)
-        if settings.accounts != before.accounts:
-            self.books.use(settings.accounts)
-        self._use_speaker_rate(devices.speaker.format.rate_hz)  # the sounds may be others
-        self.sound.use(settings.sound)
-        if "microphone" in changed:
-            self.sound.exchange_microphone(devices.microphone)
-        if "speaker" in changed:
-            self.sound.exchange_speaker(devices.speaker)
-        if "processing" in changed or settings.talk.barge_in is not before.talk.barge_in:
-            self.sound.use_duplex(self._make_duplex())
-        if changed & {"detector", "wake word"} or settings.ears != before.ears:
-            self.conductor.ears.use(settings.ears, devices.detector, devices.wake_word)
-        self.conductor.use(settings.talk, settings.gate)
-        self._settled()
-
-    def _use_hands(self, settings: AppSettings, changed: Set[str]) -> None:
-        """Whatever held a pin lets go of it before another one asks for it."""
-        if "buttons" in changed:
-            self.board.stop()
-        if "light" in changed and self.lamp is not None:
-            self.lamp.stop()
-        if "buttons" in changed:
-            self.board = self._make_board()
-            self.board.start()
-            self.hand.settle()
-        if "light" in changed:
-            self.lamp = self._make_lamp()
-            if self.lamp is not None:
-                self.lamp.start()
-        elif self.lamp is not None:
-            self.lamp.use_brightness(settings.brightness_percent)
-
     def on_config_problems(self, problems: Sequence[object]) -> None:
         """The configuration that was meant cannot be used, or, without any, can again."""
         self.config_problems = [str(problem) for problem in problems]
@@ -357,7 +316,7 @@ class App:
             self.voice.went_wrong(Prompt.CONFIG_BROKEN)
         else:
             self.voice.mended(Prompt.CONFIG_BROKEN)
-        self._settled()
+        self.settled()
 
     # ---- buttons and light -----------------------------------------------------------
 
@@ -403,7 +362,7 @@ class App:
             return "quota"
         return _BLOCKED.get(box.link_trouble, "") if box.link is Link.DOWN else ""
 
-    def _settled(self) -> None:
+    def settled(self) -> None:
         """After every step: devices, volume and light follow what was decided."""
         if self._started and not self._stopping:
             self.sound.want()
@@ -435,11 +394,11 @@ class App:
     def change_volume(self, by_percent: int) -> int:
         """Louder, or softer below 0, as far as the limits allow; answers the new volume."""
         self.hand.change_volume(by_percent)
-        self._settled()
+        self.settled()
         return self.volume.percent
 
     def _settle_after(self, refusal: str | None) -> str | None:
-        self._settled()
+        self.settled()
         return refusal
 
     @property

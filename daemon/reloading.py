@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -76,7 +76,7 @@ class Reloading:
             self._on_restart()
             return
         before = self._app.settings
-        self._app.use(built.settings, devices, _parts(found))
+        use(self._app, built.settings, devices, _parts(found))
         self._app.config_revision = loaded.sources.revision
         if any(reach.scope is Scope.SESSION for reach in found):
             agent = self._leader(built) if AGENT in found else before.agent
@@ -114,6 +114,49 @@ class Reloading:
                 retired, self._programs = self._programs, built.programs
             for program in retired:
                 await program.stop()
+
+
+def use(app: App, settings: AppSettings, devices: Devices, changed: Set[str]) -> None:
+    """Go on by these settings and with these devices; those of the parts in `changed` are others.
+
+    Parts: microphone, speaker, processing, detector, wake word, buttons, light. Between turns only.
+    Agents and connection are `agents.reconfigure`'s.
+    """
+    before, app.settings, app.devices = app.settings, settings, devices
+    _use_hands(app, settings, changed)
+    app.hand.use_limits(settings.volume)
+    if settings.accounts != before.accounts:
+        app.books.use(settings.accounts)
+    app.use_speaker_rate(devices.speaker.format.rate_hz)  # the sounds may be others
+    app.sound.use(settings.sound)
+    if "microphone" in changed:
+        app.sound.exchange_microphone(devices.microphone)
+    if "speaker" in changed:
+        app.sound.exchange_speaker(devices.speaker)
+    if "processing" in changed or settings.talk.barge_in is not before.talk.barge_in:
+        app.sound.use_duplex(app.make_duplex())
+    if changed & {"detector", "wake word"} or settings.ears != before.ears:
+        app.conductor.ears.use(settings.ears, devices.detector, devices.wake_word)
+    app.conductor.use(settings.talk, settings.gate)
+    app.settled()
+
+
+def _use_hands(app: App, settings: AppSettings, changed: Set[str]) -> None:
+    """Whatever held a pin lets go of it before another one asks for it."""
+    if "buttons" in changed:
+        app.board.stop()
+    if "light" in changed and app.lamp is not None:
+        app.lamp.stop()
+    if "buttons" in changed:
+        app.board = app.make_board()
+        app.board.start()
+        app.hand.settle()
+    if "light" in changed:
+        app.lamp = app.make_lamp()
+        if app.lamp is not None:
+            app.lamp.start()
+    elif app.lamp is not None:
+        app.lamp.use_brightness(settings.brightness_percent)
 
 
 async def watch(reload: Reload, app: App, hang_up: asyncio.Event, notifier: Notifier) -> None:

@@ -141,7 +141,9 @@ class SoundDevices:
 
     def use(self, settings: SoundSettings) -> None:
         """From now on, by these; a ring of another length is that of the next loudspeaker."""
-        self._settings = settings
+        before, self._settings = self._settings, settings
+        if settings.capture == before.capture:
+            return
         mic = self._microphone.format
         self._capture = CapturePath(_fitting(settings.capture, mic.channels), mic.rate_hz, mic.channels)
 
