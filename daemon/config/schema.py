@@ -185,6 +185,26 @@ class Budget(Section):
     )
 
 
+class Flight(Section):
+    """The flight recorder's, of which docs/flight-recorder.md tells."""
+
+    speech_text: bool = Field(
+        default=False, description="Whether recordings of the last minutes hold what was said, in words."
+    )
+
+
+class Metrics(Section):
+    """Figures for Prometheus; docs/metrics.md has them all."""
+
+    file: str = Field(
+        default="",
+        pattern=r"^(/.*[^/]\.prom)?$",
+        description='A file for the node exporter\'s textfile collector, "" for none.',
+        json_schema_extra=allowing('an absolute path that ends in .prom, or ""'),
+    )
+    every_s: float = Field(default=15.0, ge=1, le=3_600, description="How often it is written.")
+
+
 class Control(Section):
     socket: str = Field(
         default="/run/harkd/control.sock",
@@ -211,6 +231,8 @@ class Config(Section):
     budget: Budget = Budget()
     link: Link = Link()
     control: Control = Control()
+    flight: Flight = Flight()
+    metrics: Metrics = Metrics()
 
     @field_validator("talk")
     @classmethod
