@@ -100,6 +100,8 @@ TABLE: Mapping[str, Reach] = {
     "budget": LIVE,
     "link": CONNECTION,
     "control": RESTART,  # whoever talks to the daemon just now would lose it
+    "flight": RESTART,  # what was recorded until now is as it was
+    "metrics": RESTART,
 }
 """The longest beginning of a key's path that is here decides."""
 
