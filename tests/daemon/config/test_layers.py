@@ -82,7 +82,7 @@ def test_layers_make_one_configuration() -> None:
         ),
         ('"a b" = 1', "a.toml:1: \"a b\": there is no such section; allowed: "
                       "audio, vad, buttons, gestures, light, sounds, volume, talk, wake_word, session, "
-                          "agents, budget, link, control"),
+                          "agents, budget, link, control, flight, metrics"),
         ("audio = 3", "a.toml:1: audio: is 3; allowed: a table"),
         ("[[talk]]\nmode = 1", 'a.toml:1: talk: is [{"mode": 1}]; allowed: a table'),
         ('buttons.x.pin = "17"', 'a.toml:1: buttons.x.pin: is "17"; allowed: a whole number from 0 to 53'),
