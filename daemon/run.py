@@ -24,9 +24,12 @@ from daemon.config.reload import Reload
 from daemon.config.schema import Config, Link
 from daemon.device_setup import open_devices, rebuilt
 from daemon.events import Phase
+from daemon.flight_ring import RingSettings
 from daemon.gestures import GestureSettings
 from daemon.journal import READY, STOPPING
-from daemon.journal_stream import start_logging
+from daemon.journal_stream import JournalHandler, start_logging
+from daemon.metrics import render
+from daemon.metrics_file import MetricsFile
 from daemon.money.prices import PriceError, PriceTable
 from daemon.notices import LinkChanged, Notice, PhaseChanged
 from daemon.notify import Notifier
@@ -47,6 +50,7 @@ from daemon.settings import (
     capture_settings,
     ear_settings,
     gate_settings,
+    metrics_settings,
     model_settings,
     model_url,
     starting_agent,
@@ -73,12 +77,12 @@ def run_daemon(paths: Sequence[Path], *, verbose: bool) -> None:
     redactor = Redactor(key_as_far_as_known())
     hide_process(["OPENAI_API_KEY"])
     guard_outputs(redactor)
-    start_logging(redactor, verbose=verbose)
+    journal = start_logging(redactor, verbose=verbose)
     place, last_good = this_box(paths), LastGood(state_directory() / "config")
     booted = load_or_last_good(
         place, last_good, lambda loaded, place: _build(loaded.config, place.paths, redactor)
     )
-    end = asyncio.run(_run(booted, place, last_good, redactor))
+    end = asyncio.run(_run(booted, place, last_good, redactor, journal))
     if end is _End.AGAIN:  # what it listens on, and what systemd knows of it, goes on
         logging.shutdown()
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ)
@@ -93,7 +97,13 @@ class _End(Enum):
     AGAIN = auto()  # another process is to go on
 
 
-async def _run(booted: Booted[Built], place: Place, last_good: LastGood, redactor: Redactor) -> _End:
+async def _run(
+    booted: Booted[Built],
+    place: Place,
+    last_good: LastGood,
+    redactor: Redactor,
+    journal: JournalHandler | None,
+) -> _End:
     notifier, loop, built = Notifier(), asyncio.get_running_loop(), booted.result
     app = App(
         built.settings,
@@ -125,6 +135,9 @@ async def _run(booted: Booted[Built], place: Place, last_good: LastGood, redacto
         booted.problems,
     )
     app.config_revision = booted.loaded.sources.revision
+    if journal is not None:
+        journal.revision = lambda: app.config_revision
+    metrics = MetricsFile(metrics_settings(booted.loaded.config), lambda: render(app.status()))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     hang_up = asyncio.Event()
@@ -135,6 +148,7 @@ async def _run(booted: Booted[Built], place: Place, last_good: LastGood, redacto
         _tell_ready(notifier)
         if booted.problems:
             app.on_config_problems(booted.problems)
+        tasks.append(asyncio.create_task(metrics.run(), name="metrics"))
         tasks.append(asyncio.create_task(watch(reload, app, hang_up, notifier), name="configuration"))
 
     try:
@@ -214,7 +228,9 @@ def app_settings(config: Config, agent: RealtimeAgent[Any], state: Path) -> AppS
         state_path=state / "box.json",
         spending_path=state / "spending.json",
         accounts=account_settings(config, _prices()),
-        recorder=RecorderSettings(Path(config.control.socket).parent / "flight"),
+        recorder=RecorderSettings(
+            Path(config.control.socket).parent / "flight", RingSettings(texts=config.flight.speech_text)
+        ),
         sound=SoundSettings(
             capture_settings(config.audio.capture),
             speaker_always_open=config.audio.playback.keep_open == "always",
@@ -228,6 +244,7 @@ def app_settings(config: Config, agent: RealtimeAgent[Any], state: Path) -> AppS
         prompts=config.sounds.prompts,
         earcons=config.sounds.earcons,
         brightness_percent=config.light.brightness_percent,
+        wake_word="" if config.wake_word.engine == "none" else config.wake_word.word,
     )
 
 
