@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -12,6 +13,7 @@ from daemon.audio.endpoint import EndpointSettings
 from daemon.config.hardware import AudioCapture, Vad
 from daemon.config.schema import Config, Session, Talk
 from daemon.ears import EarSettings
+from daemon.metrics_file import MetricsSettings
 from daemon.money.accounts import AccountSettings
 from daemon.money.budget import Limits, nano
 from daemon.money.prices import PriceTable
@@ -103,6 +105,11 @@ def account_settings(config: Config, prices: PriceTable) -> AccountSettings:
         nano(budget.limit_per_month),
     )
     return AccountSettings(prices, limits, named[0], config.session.transcription_model)
+
+
+def metrics_settings(config: Config) -> MetricsSettings:
+    metrics = config.metrics
+    return MetricsSettings(Path(metrics.file) if metrics.file else None, metrics.every_s)
 
 
 def plain_agent(session: Session) -> RealtimeAgent[DeviceControls]:
