@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from daemon.events import Phase
@@ -18,6 +19,14 @@ NANO = 1e-9
 Status = Mapping[str, Any]
 Sample = tuple[Mapping[str, str], float | None]
 """Labels and value; None is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """`file` None: none is written."""
+
+    file: Path | None = None
+    every_s: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,14 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from daemon.metrics import MetricsSettings
 
 log = logging.getLogger("harkd")
 
 MODE = 0o644
 """The node exporter is another user; there are no secrets and no words in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class MetricsSettings:
-    """`file` None: none is written."""
-
-    file: Path | None = None
-    every_s: float = 15.0
 
 
 class MetricsFile:

@@ -13,7 +13,7 @@ from daemon.audio.endpoint import EndpointSettings
 from daemon.config.hardware import AudioCapture, Vad
 from daemon.config.schema import Config, Session, Talk
 from daemon.ears import EarSettings
-from daemon.metrics_file import MetricsSettings
+from daemon.metrics import MetricsSettings
 from daemon.money.accounts import AccountSettings
 from daemon.money.budget import Limits, nano
 from daemon.money.prices import PriceTable

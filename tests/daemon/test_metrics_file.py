@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from daemon.metrics_file import MetricsFile, MetricsSettings, write
+from daemon.metrics import MetricsSettings
+from daemon.metrics_file import MetricsFile, write
 
 
 def run_for(seconds: float, work: Coroutine[Any, Any, None]) -> None:
