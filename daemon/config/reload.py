@@ -14,6 +14,7 @@ from daemon.config.layers import Problem
 from daemon.config.settle import Fingerprint, Settle
 from daemon.config.sources import Loaded, resolve
 from daemon.config.watch import Watch, directories_of, fingerprint
+from daemon.journal import CONFIG, UNSAVED
 
 log = logging.getLogger("harkd")
 
@@ -161,9 +162,8 @@ class Reload:
                 self._apply(loaded, changes)
             except ConfigError as error:
                 return error.problems
-            log.info(
-                "config: revision %s is in force: %s", loaded.sources.revision, "; ".join(map(str, changes))
-            )
+            revision, shown = loaded.sources.revision, "; ".join(map(str, changes))
+            log.info("config: revision %s is in force: %s", revision, shown, extra=CONFIG(revision=revision))
         if loaded.sources.revision != self.in_force.sources.revision:
             self._unsaved = loaded
         self.in_force = loaded
@@ -181,7 +181,8 @@ class Reload:
         try:
             await asyncio.to_thread(self._last_good.keep, loaded.sources, self._place)
         except OSError as error:  # a full or read-only disk: the box runs on
-            log.warning("config: revision %s is not saved: %s", loaded.sources.revision, error)
+            revision = loaded.sources.revision
+            log.warning("config: revision %s is not saved: %s", revision, error, extra=UNSAVED())
 
 
 def _read(place: Place) -> Loaded | list[Problem]:
