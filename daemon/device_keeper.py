@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from daemon.audio.pcm import SAMPLE_BYTES
 from daemon.bridge import call_soon
 from daemon.health import Changed, Close, DeviceHealth, Open, OpenFailure, Port, PortState
+from daemon.journal import DEVICE
 
 log = logging.getLogger("harkd")
 
@@ -452,9 +453,11 @@ class _Journal:
         self._written_at.append(now)
         also = f" ({left_out} changes before were not logged)" if left_out else ""
         if change.reason:
-            log.warning("%s %s: %s%s", self._port.value, change.state.value, change.reason, also)
+            told = DEVICE(device=self._port.value, state=change.state.value, reason=change.reason)
+            log.warning("%s %s: %s%s", self._port.value, change.state.value, change.reason, also, extra=told)
         else:
-            log.info("%s works again%s", self._port.value, also)
+            told = DEVICE(device=self._port.value, state=change.state.value)
+            log.info("%s works again%s", self._port.value, also, extra=told)
 
 
 def sound_cards_seen(directory: str = SOUND_DEVICES) -> int | None:
