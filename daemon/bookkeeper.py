@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from daemon.journal import SPENDING, UNSAVED
 from daemon.money.accounts import Accounts, AccountSettings
 from daemon.money.budget import Allowed, Capped, Limits, Warn
 from daemon.money.dates import Moment
@@ -136,7 +137,7 @@ class Bookkeeper:
         waits = self._accounts.waits and not self._stopped
         self._look = self._loop.call_later(LOOK_S, self._watch) if waits else None
         for warning in self._accounts.take_warnings():
-            log.warning("%s", warning.reason)
+            log.warning("%s", warning.reason, extra=SPENDING(state="warned"))
             self._on_warning(warning)
         if self._accounts.verdict != self._told:
             self._tell(self._accounts.verdict)
@@ -146,9 +147,10 @@ class Bookkeeper:
         if isinstance(verdict, Capped) and isinstance(before, Capped) and verdict.until == before.until:
             return  # the sum in its reason has grown, which is no news
         if isinstance(verdict, Capped):
-            log.warning("%s; until %s", verdict.reason, verdict.until or "the clock is set")
+            until = verdict.until or "the clock is set"
+            log.warning("%s; until %s", verdict.reason, until, extra=SPENDING(state="capped", until=until))
         else:
-            log.info("the spending limit is over")
+            log.info("the spending limit is over", extra=SPENDING(state="allowed"))
         self._on_verdict(verdict)
 
     # ---- saving --------------------------------------------------------------------
@@ -178,5 +180,6 @@ class Bookkeeper:
         except OSError as error:
             self._accounts.changed = True
             if not self._failing:  # once, not with every booking
-                log.warning("spending totals cannot be saved, a restart will lose them: %s", error)
+                what = "spending totals cannot be saved, a restart will lose them"
+                log.warning("%s: %s", what, error, extra=UNSAVED())
             self._failing = True
