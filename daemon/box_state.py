@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from daemon.journal import UNSAVED
 from daemon.state_file import StateFile
 
 log = logging.getLogger("harkd")
@@ -125,7 +126,8 @@ class StateKeeper:
             await self._save(state)
         except OSError as error:
             if not self._failing:  # once, not with every change
-                log.warning("mute and volume cannot be saved, a restart will lose them: %s", error)
+                what = "mute and volume cannot be saved, a restart will lose them"
+                log.warning("%s: %s", what, error, extra=UNSAVED())
             self._failing = True
             return False
         self._failing = False
