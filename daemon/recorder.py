@@ -24,6 +24,7 @@ from daemon.audio.pcm import frames_to_ms
 from daemon.audio.playback import OWN, HeardPart
 from daemon.flight import Entry, Flight, FlightError, Header, read_flight, written
 from daemon.flight_ring import FlightRing, RingSettings
+from daemon.journal import FLIGHT
 from daemon.realtime import model_events as rt
 from daemon.transitions import Speaker
 
@@ -186,7 +187,7 @@ class FlightRecorder:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as stream:
             stream.writelines(written(header, entries, self._secrets()))
         os.replace(beside, path)
-        log.info("flight recording: %s", path)
+        log.info("flight recording: %s", path, extra=FLIGHT(path=path))
         for old in sorted(directory.glob("flight-*.jsonl"))[:-KEPT_FILES]:
             old.unlink(missing_ok=True)
         return path
