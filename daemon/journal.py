@@ -152,15 +152,12 @@ def turn(exchange: Exchange) -> dict[str, Any]:
 
 def problem(what: str) -> dict[str, Any]:
     """For a line about something that went wrong; what begins with the name of a part is about that."""
-    part, _, reason = what.partition(":")
+    part = what.partition(":")[0]
     if part == "link":
         return LINK(link="down")
-    if part in _DEVICES:
-        return DEVICE(device=_DEVICES[part], state="lost", reason=reason.strip() or None)
+    if part == "config":
+        return CONFIG_REFUSED()
     return PROBLEM()
-
-
-_DEVICES = {"microphone": "microphone", "loudspeaker": "speaker", "speaker": "speaker"}
 
 
 def fields_of(record: logging.LogRecord, message: str) -> list[Field]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from daemon.journal import EXTRA, Field, datagram, fields_of, priority
+from daemon.journal import Field, datagram, fields_of, priority
 from daemon.redaction import Redactor
 
 JOURNAL_SOCKET = Path("/run/systemd/journal/socket")
@@ -27,17 +27,17 @@ def start_logging(
     *,
     verbose: bool,
     stderr: TextIO | None = None,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
     journal_socket: Path = JOURNAL_SOCKET,
 ) -> JournalHandler | None:
     """From now on every log line goes where this process was told to write, without secrets.
 
-    Answers the handler if that is the journal.
+    `stderr` and `environ` are the process's own if None. Answers the handler if that is the journal.
     """
     stderr = stderr or sys.stderr
     journal: JournalHandler | None = None
     handler: logging.Handler
-    if leads_to_the_journal(stderr, environ):
+    if leads_to_the_journal(stderr, os.environ if environ is None else environ):
         handler = journal = JournalHandler(redactor, stderr, journal_socket)
     else:
         handler = logging.StreamHandler(stderr)
@@ -93,8 +93,8 @@ class JournalHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             fields = fields_of(record, self.format(record))
-            if hasattr(record, EXTRA) and (revision := self.revision()):
-                fields = [field for field in fields if field[0] != "HARKD_REVISION"]
+            names = [name for name, _ in fields]
+            if "HARKD_EVENT" in names and "HARKD_REVISION" not in names and (revision := self.revision()):
                 fields.append(("HARKD_REVISION", revision))
             self._write([(name, self._redactor.text(value)) for name, value in fields])
         except Exception:  # noqa: BLE001 - supervision point: a line must not cost what it tells of

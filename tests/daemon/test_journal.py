@@ -87,15 +87,7 @@ def test_question_that_was_never_asked_has_no_times_but_one() -> None:
     ("what", "told"),
     [
         ("link", [("HARKD_EVENT", "link"), ("HARKD_LINK", "down")]),
-        (
-            "microphone: unplugged",
-            [
-                ("HARKD_EVENT", "device"),
-                ("HARKD_DEVICE", "microphone"),
-                ("HARKD_STATE", "lost"),
-                ("HARKD_REASON", "unplugged"),
-            ],
-        ),
+        ("config: /etc/harkd/harkd.toml:3: talk.mode: is 3", [("HARKD_EVENT", "config-refused")]),
         ("agents: a tool failed", [("HARKD_EVENT", "problem")]),
     ],
 )
