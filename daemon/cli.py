@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,10 +177,10 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         run_daemon(arguments.config or [DEFAULT_CONFIG], verbose=arguments.verbose)
     except ConfigError as error:
-        print(error, file=sys.stderr)
+        _complain(str(error), _keys())
         return CONFIGURATION
     except UserError as error:  # of an agent, or of a tool of the operator's
-        print(f"run: {error}", file=sys.stderr)
+        _complain(f"run: {error}", _keys())
         return CONFIGURATION
     except (ControlError, DeviceError, ImportError) as error:  # of an extra: it says which
         return _fail(f"run: {error}")
@@ -254,13 +254,14 @@ def _config(arguments: argparse.Namespace) -> int:
     from daemon.config.commands import answer
     from daemon.config.files import ConfigError
     from daemon.config.last_good import RollbackError
+    from daemon.redaction import redacted
 
     try:
-        print(answer(arguments), end="")
+        print(redacted(answer(arguments), _keys()), end="")
     except RollbackError as error:
         return _fail(f"config {arguments.config_command}: {error}")
     except ConfigError as error:
-        print(error, file=sys.stderr)
+        _complain(str(error), _keys())
         return FAILED
     return OK
 
@@ -379,8 +380,25 @@ def _version(arguments: argparse.Namespace) -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"harkd {message}", file=sys.stderr)
+    _complain(f"harkd {message}", [os.environ.get("OPENAI_API_KEY", "")])
     return FAILED
+
+
+def _complain(message: str, secrets: Sequence[str]) -> None:
+    from daemon.redaction import redacted
+
+    print(redacted(message, secrets), file=sys.stderr)
+
+
+def _keys() -> list[str]:
+    """The API key of this box, for whoever may read it."""
+    from daemon.config.files import api_key_reader
+
+    try:
+        key = api_key_reader(os.environ)()
+    except (OSError, ValueError):
+        key = None
+    return [key] if key else []
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
