@@ -2,8 +2,8 @@
 # PYTHON=/path/to/python3.12 chooses an interpreter for the virtual environments.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint types format clean
-export PYTHON
+.PHONY: help setup demo test unit lint types format install uninstall deb clean
+export PYTHON PURGE
 # Or pytest rewrites every test and every daemon that a test starts is compiled, each time anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -34,6 +34,15 @@ types: setup ## judge types
 format: setup ## rewrite the sources in the house style
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+install: ## put harkd on this machine as a service, or bring it up to date
+	@systemd/install
+
+uninstall: ## take it away; with PURGE=1 also its settings and the key
+	@systemd/install --remove
+
+deb: ## build the Debian package into dist/
+	@debian/build
 
 clean: ## remove what the other words made, except system packages
 	rm -rf .venv .venv-peers .pulseaudio .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist demo-out *.egg-info
