@@ -315,6 +315,7 @@ class App:
             self.conductor.note_error(f"config: {problems[0]}")
             self.voice.went_wrong(Prompt.CONFIG_BROKEN)
         else:
+            log.info("config: without mistakes again")
             self.voice.mended(Prompt.CONFIG_BROKEN)
         self.settled()
 
