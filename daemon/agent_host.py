@@ -28,6 +28,9 @@ log = logging.getLogger("harkd")
 FILLER_AFTER_S = 4.0
 """A tool this slow is bridged by a sentence; people take a longer silence for a failure."""
 
+TOOL_TIMEOUT_S = 60.0
+"""For a tool that says nothing of its own: whoever asked has long gone, and the model must not wait on."""
+
 
 class AgentHost:
     """One session of agents, from start to stop.
@@ -67,6 +70,7 @@ class AgentHost:
                 "tracing_disabled": True,
                 "barge_in": "button",  # the conductor decides on interruptions
                 "filler_after_s": FILLER_AFTER_S,
+                "tool_timeout_s": TOOL_TIMEOUT_S,
             },
         )
         self.button_tools = ButtonTools(self.session, controls, self._tool_failed)

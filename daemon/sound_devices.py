@@ -307,7 +307,7 @@ class SoundDevices:
             self.conductor.ears.forget()  # a turn does not begin with what was said before a gap
         if change.state in FAILED:
             if box.microphone_lost is None:
-                self.conductor.note_error(f"microphone: {change.reason}")
+                self._note(f"microphone: {change.reason}")
                 self.voice.went_wrong(Prompt.NO_MICROPHONE)
             self.conductor.step(ev.MicrophoneLost(change.reason))
         elif change.state is PortState.OPENING:
@@ -319,11 +319,16 @@ class SoundDevices:
         elif box.microphone_lost is not None and change.state is PortState.WORKING:
             self.conductor.step(ev.MicrophoneBack())
 
+    def _note(self, error: str) -> None:
+        """For the status; the journal has it from the keeper."""
+        if error not in list(self.conductor.last_errors)[-1:]:
+            self.conductor.last_errors.append(error)
+
     def _speaker_changed(self, change: DeviceChange) -> None:
         playing = self.conductor.playing
         if change.state in FAILED:
             if playing.audible:
-                self.conductor.note_error(f"loudspeaker: {change.reason}")
+                self._note(f"loudspeaker: {change.reason}")
             playing.audible = False
             self.conductor.step(ev.SpeakerLost())
         elif change.state is PortState.OPENING:

@@ -81,7 +81,8 @@ def _turn_due(box: BoxState, now: float) -> None:
         box.do(ev.Report(f"turn ended after {box.settings.max_turn_s:.0f} s: is the button stuck?"))
         box.done(now)
     elif box.turn is Turn.CLOSING:
-        box.do(ev.Report("the microphone delivered nothing after the release"))
+        if box.microphone_lost is None:  # or it was told already
+            box.do(ev.Report("the microphone delivered nothing after the release"))
         box.close(now)
     elif box.move(Signal.EXPIRED):
         box.do(ev.ClearTurn(f"no connection within {box.settings.hold_s:.0f} s"))

@@ -48,6 +48,7 @@ class RunConfig:
 
     `debounce_text_length`: characters between guardrail checks of an answer, -1 for the end only.
     `async_tool_calls` False runs one tool after the other; neither ever holds up the conversation.
+    `tool_timeout_s` ends tools that have no time limit of their own; None waits for them.
     `approval_timeout_s` rejects calls nobody decided on. `history_store_audio` keeps the user's audio in
     history items. `barge_in` is a policy of `daemon.realtime.barge_in`, None for what the turn detection
     says. A tool that runs longer than `filler_after_s` is bridged by a sentence made by
@@ -65,6 +66,7 @@ class RunConfig:
     history_store_audio: bool = False
     automatically_trigger_response_for_mcp_tool_calls: bool = True
     approval_timeout_s: float | None = None
+    tool_timeout_s: float | None = None
     barge_in: str | None = None
     filler_after_s: float | None = None
     filler_instructions: str = DEFAULT_FILLER
@@ -224,6 +226,7 @@ _RUN_KEYS: Mapping[str, Check] = {
     "hooks": _a(RealtimeRunHooks, "a RealtimeRunHooks"),
     "history_store_audio": boolean,
     "automatically_trigger_response_for_mcp_tool_calls": boolean,
+    "tool_timeout_s": number(0.1, 3600.0),
     "approval_timeout_s": _given,
     "barge_in": choice(*POLICIES),
     "filler_after_s": number(0.1, 600.0),

@@ -126,6 +126,7 @@ class RealtimeRunConfig(TypedDict, total=False):
     hooks: RealtimeRunHooks[Any]
     history_store_audio: bool
     automatically_trigger_response_for_mcp_tool_calls: bool
+    tool_timeout_s: float | None
     approval_timeout_s: float | None
     barge_in: Literal["off", "button", "server_vad", "local_vad", "wake_word"] | None
     filler_after_s: float | None

@@ -305,6 +305,7 @@ class ToolRunner:
         except ToolTimeoutError as late:
             if tool.timeout_behavior == "raise_exception":
                 raise
+            log.warning("%s", late)
             return await self._error_text(call, tool.timeout_error_function or _sentence, late)
         except Exception as error:
             if tool.failure_error_function is None:
@@ -317,18 +318,19 @@ class ToolRunner:
 
     async def _in_time(self, call: _Call, tool: FunctionTool) -> Any:
         """The tool runs in a task of its own, so that one that ignores cancelling holds up nobody."""
+        limit_s = tool.timeout_seconds or self._config.tool_timeout_s
         work = asyncio.create_task(self._call_tool(call, tool), name=f"tool {tool.name} itself")
         self._strays.add(work)
         work.add_done_callback(self._stray_ended)
         try:
-            done, _ = await asyncio.wait({work}, timeout=tool.timeout_seconds)
+            done, _ = await asyncio.wait({work}, timeout=limit_s)
         except asyncio.CancelledError:
             work.cancel()
             raise
         if done:
             return work.result() if not work.cancelled() else _raise_cancelled(tool)
         work.cancel()
-        raise ToolTimeoutError(tool.name, tool.timeout_seconds or 0.0)
+        raise ToolTimeoutError(tool.name, limit_s or 0.0)
 
     async def _call_tool(self, call: _Call, tool: FunctionTool) -> Any:
         try:

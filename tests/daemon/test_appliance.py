@@ -942,8 +942,7 @@ def test_turn_that_waits_for_silence_ends_with_its_microphone() -> None:
     box.step(ev.WakeWordHeard(), 1.0)
     at = speak(box, 1.0, 30)
     play(box, [(at, ev.MicrophoneLost("it was unplugged"), [])])
-    nothing = ev.Report("the microphone delivered nothing after the release")
-    play(box, [(at + 0.021, ev.Tick(), [nothing, ev.CommitTurn()])])
+    play(box, [(at + 0.021, ev.Tick(), [ev.CommitTurn()])])
 
 
 def test_hands_free_streams_again_when_the_microphone_is_back() -> None:
