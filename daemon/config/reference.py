@@ -25,16 +25,16 @@ are laid over each other is in [configs/README.md](../configs/README.md); the sa
 Every key can also be set by a variable of the environment: `HARKD_`, the tables and the key in capitals with
 two underscores between them, as in `{variable}=20`. Texts need no quotes there.
 
-A changed file is taken over while the box runs, by itself: when nothing was written for a moment, and never in
-mid-turn. `harkd reload` (or `systemctl reload harkd`) does it at once, and says what is wrong. With any mistake
-in any file nothing changes: light, journal and `harkd status` tell, and what was in force goes on, also after a
-restart. How far a key reaches:
+A changed file is taken over while the box runs, by itself: when nothing was written for a moment, and never
+in mid-turn. `harkd reload` (or `systemctl reload harkd`) does it at once, and says what is wrong. With any
+mistake in any file nothing changes: light, journal and `harkd status` tell, and what was in force goes on,
+also after a restart. How far a key reaches, and what is in `agents/` and `tools/` like `session: agent`:
 
 | reach | what it takes |
 |---|---|
 | live | a value is replaced |
 | session: update | the server is told; the conversation goes on |
-| session: agent | whoever is speaking with you gets the new instructions and tools; `agents/` and `tools/` reach as far |
+| session: agent | whoever is speaking with you gets the new instructions and tools |
 | session: connection | a new connection takes the conversation on |
 | hardware: PART | this part of the box is opened anew, nothing else |
 | restart | another process, which the box starts by itself between two turns |
