@@ -68,16 +68,18 @@ BASE64_BYTES_PER_S = 64_000
 """24 kHz 16-bit mono in base64: how `link.send_bound_s` becomes bytes."""
 
 
-def run_daemon(paths: Sequence[Path], *, verbose: bool) -> None:
-    """Run until SIGTERM or SIGINT.
+def run_daemon(paths: Sequence[Path], *, verbose: bool, own_process: bool) -> None:
+    """Run until SIGTERM or SIGINT. `own_process`: its logging, streams and hooks are for the daemon to set.
 
     When the box cannot start: `daemon.config.files.ConfigError`, `hw.errors.DeviceError` or
     `daemon.control.ControlError`.
     """
     redactor = Redactor(key_as_far_as_known())
-    hide_process(["OPENAI_API_KEY"])
-    guard_outputs(redactor)
-    journal = start_logging(redactor, verbose=verbose)
+    journal: JournalHandler | None = None
+    if own_process:
+        hide_process(["OPENAI_API_KEY"])
+        guard_outputs(redactor)
+        journal = start_logging(redactor, verbose=verbose)
     place, last_good = this_box(paths), LastGood(state_directory() / "config")
     booted = load_or_last_good(
         place, last_good, lambda loaded, place: _build(loaded.config, place.paths, redactor)
