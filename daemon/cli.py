@@ -155,6 +155,7 @@ def _port(text: str) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Run one command; answers its exit code."""
     arguments = build_parser().parse_args(argv)
+    arguments.own_process = argv is None
     try:
         return _COMMANDS[arguments.command](arguments)
     except KeyboardInterrupt:
@@ -175,7 +176,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from hw.errors import DeviceError
 
     try:
-        run_daemon(arguments.config or [DEFAULT_CONFIG], verbose=arguments.verbose)
+        paths = arguments.config or [DEFAULT_CONFIG]
+        run_daemon(paths, verbose=arguments.verbose, own_process=arguments.own_process)
     except ConfigError as error:
         _complain(str(error), _keys())
         return CONFIGURATION
