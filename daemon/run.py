@@ -176,12 +176,12 @@ def _tell_ready(notifier: Notifier) -> None:
 
 
 def key_as_far_as_known() -> list[str]:
-    """The API key that a connection would use now; nothing where there is none, or none to be had."""
+    """The API key that a connection would use now, and the one in the environment, used or not."""
     try:
         key = api_key_reader(os.environ)()
     except (OSError, ValueError):  # whoever connects is told
         key = None
-    return [key] if key else []
+    return [found for found in (key, os.environ.get("OPENAI_API_KEY")) if found]
 
 
 async def _feed_watchdog(notifier: Notifier, healthy: Callable[[], bool]) -> None:
