@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -12,6 +13,14 @@ from tests.system.virtual_card import VirtualCard, what_is_missing
 settings.register_profile("gate", derandomize=True)
 settings.register_profile("desk", max_examples=10)
 settings.load_profile("gate" if os.environ.get("CI") else "default")
+
+# What is collected stays until the end: looking through it for garbage doubles the time that collecting takes.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
