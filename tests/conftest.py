@@ -14,7 +14,7 @@ settings.register_profile("gate", derandomize=True)
 settings.register_profile("desk", max_examples=10)
 settings.load_profile("gate" if os.environ.get("CI") else "default")
 
-# What is collected stays until the end: looking through it for garbage doubles the time that collecting takes.
+# What is collected stays until the end: searching it for garbage doubles the time that collecting takes.
 gc.disable()
 
 
