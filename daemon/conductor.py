@@ -441,10 +441,13 @@ class Conductor:
         # While a tool works the box rests, and the answer is still to come.
         asked = self.appliance.link is Link.READY and self.link.protocol.response_active
         if not busy and not asked and not self.exchanges.calls:
-            self._end_exchange(
-                "heard", "" if self.appliance.link is Link.READY else self.appliance.link_reason
-            )
+            self._end_exchange("heard", self._why_unheard())
         self._tell(notices.PhaseChanged(command.phase))
+
+    def _why_unheard(self) -> str:
+        if self.appliance.link is not Link.READY:
+            return self.appliance.link_reason
+        return "" if self.playing.audible else "no loudspeaker"
 
     # ---- small things ----------------------------------------------------------------
 

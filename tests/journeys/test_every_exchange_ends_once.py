@@ -144,3 +144,15 @@ async def test_question_asked_of_a_ringing_box_is_one_exchange_to_its_answer() -
         box.server.answer("r1", "i1", LOUD * 4800)
         await box.live(60)
         assert [exchange.ended for exchange in ended(box)] == ["heard"]
+
+
+@virtual
+async def test_answer_without_a_loudspeaker_says_why_nobody_heard_it() -> None:
+    async with kitchen() as box:
+        await box.ask_aloud()
+        box.speaker.unplug()
+        await box.live(100)
+        box.server.answer("r1", "i1", LOUD * 4800)
+        await box.live(10)
+        [exchange] = ended(box)
+        assert (exchange.ended, exchange.reason) == ("unanswered", "no loudspeaker")
