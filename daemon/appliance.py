@@ -22,6 +22,7 @@ class Appliance(BoxState):
         _HANDLERS[type(event)](self, event, now)
         if self.turn is not Turn.LIVE:
             self.commit_until = None  # whatever ended the streaming: nothing is on its way any more
+        connection.mind_link(self, now)
         chime = self.may_chime and now >= self.chime_after
         if chime:
             self.move(Signal.CHIMED)
@@ -42,6 +43,7 @@ class Appliance(BoxState):
             self.answer_deadline,
             self.commit_until,
             self.follow_until,
+            self.hang_up_at,
             chime_after,
             approve_by,
         )

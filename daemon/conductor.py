@@ -22,10 +22,10 @@ from daemon.complaints import Complaints
 from daemon.decisions.state import FLOOR
 from daemon.ears import Ears
 from daemon.exchanges import ExchangeLog
+from daemon.link_events import link_event
 from daemon.playing import Playing
 from daemon.realtime import model_events as rt
-from daemon.realtime.link import RealtimeLink, SessionRenewed
-from daemon.realtime.transports.port import Refusal, TransportRefused
+from daemon.realtime.link import RealtimeLink
 from daemon.realtime.truncation import HeardPosition
 from daemon.sending import TurnSender
 from daemon.sound import Sound
@@ -250,19 +250,12 @@ class Conductor:
             handler(self, event)
 
     def _connection_status(self, event: rt.RealtimeModelConnectionStatusEvent) -> None:
-        renewed = isinstance(self.link.last_loss, SessionRenewed)
-        if event.status == "connecting":
-            self.step(ev.LinkConnecting())
-        elif event.status == "disconnected":
-            if not renewed:  # on purpose, before the server would have
-                self.note_error(event.detail, "link")
-            self.step(ev.LinkDown(event.detail, self._link_trouble()))
-        self._tell(notices.LinkChanged("renewing" if renewed else event.status, event.detail))
-
-    def _link_trouble(self) -> ev.Trouble:
-        loss = self.link.last_loss
-        kind = loss.refusal if isinstance(loss, TransportRefused) else None
-        return _TROUBLE.get(kind, ev.Trouble.OFFLINE)
+        told, word = link_event(event, self.link.last_loss)
+        if isinstance(told, ev.LinkDown):
+            self.note_error(event.detail, "link")
+        if told is not None:
+            self.step(told)
+        self._tell(notices.LinkChanged(word, event.detail))
 
     def _session_ready(self, event: rt.RealtimeModelSessionReadyEvent) -> None:
         self._complaints.over("link")
@@ -430,6 +423,9 @@ class Conductor:
     def _connect_now(self, command: ev.ConnectNow) -> None:
         self.link.connect_now()
 
+    def _hang_up(self, command: ev.HangUp) -> None:
+        self.link.rest(command.reason)
+
     def _refuse(self, command: ev.Refuse) -> None:
         self._refusal = command.reason
         log.warning("refused: %s", command.reason)
@@ -475,13 +471,6 @@ class Conductor:
             self._tell(notices.ExchangeEnded(exchange))
 
 
-_TROUBLE: dict[Refusal | None, ev.Trouble] = {
-    Refusal.KEY: ev.Trouble.KEY,
-    Refusal.FORBIDDEN: ev.Trouble.KEY,
-    Refusal.MODEL: ev.Trouble.MODEL,
-    Refusal.QUOTA: ev.Trouble.QUOTA,
-}
-
 _DO: dict[type, Callable[[Conductor, Any], None]] = {
     ev.Interrupt: Conductor._interrupt,
     ev.OpenTurn: Conductor._open_turn,
@@ -501,6 +490,7 @@ _DO: dict[type, Callable[[Conductor, Any], None]] = {
     ev.PlayChime: Conductor._play_chime,
     ev.DismissAlarm: Conductor._dismiss_alarm,
     ev.ConnectNow: Conductor._connect_now,
+    ev.HangUp: Conductor._hang_up,
     ev.Refuse: Conductor._refuse,
     ev.Report: lambda conductor, command: conductor.note_error(command.message),
     ev.ShowPhase: Conductor._show_phase,

@@ -219,6 +219,20 @@ class LinkDown:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkRenewing:
+    """The connection is closed on purpose, and opened again at once."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkResting:
+    """The connection is closed on purpose, until `ConnectNow`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerStarted:
     response_id: str
 
@@ -299,6 +313,8 @@ Event = (
     | LinkConnecting
     | LinkReady
     | LinkDown
+    | LinkRenewing
+    | LinkResting
     | AnswerStarted
     | AnswerEnded
     | AnswerCut
@@ -425,6 +441,13 @@ class ConnectNow:
 
 
 @dataclass(frozen=True, slots=True)
+class HangUp:
+    """Nobody has needed the connection for long: close it until `ConnectNow`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """What was asked for cannot be done now; `reason` is a sentence for the person asking."""
 
@@ -465,6 +488,7 @@ Command = (
     | PlayChime
     | DismissAlarm
     | ConnectNow
+    | HangUp
     | Refuse
     | Report
     | ShowPhase

@@ -72,7 +72,8 @@ class PhaseChanged:
 class LinkChanged:
     """`status`: connecting, connected, ready (the session is confirmed) or disconnected; `detail`: why.
 
-    `renewing` in place of all but the last while one session is replaced by the next, which nobody need know.
+    `resting`: closed on purpose until somebody needs it. `renewing` in place of all but `ready` when a session
+    closed on purpose is replaced by the next, which nobody need know.
     """
 
     status: str

@@ -221,7 +221,7 @@ def _build(config: Config, paths: Sequence[Path], redactor: Redactor) -> Built:
 def app_settings(config: Config, agent: RealtimeAgent[Any], state: Path) -> AppSettings:
     """Everything about the box that is in the configuration and is not a device."""
     return AppSettings(
-        talk=talk_settings(config.talk),
+        talk=talk_settings(config.talk, config.link),
         agent=agent,
         model_settings=model_settings(config.session, config.talk),
         url=config.session.url,

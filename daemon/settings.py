@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit, urluns
 from daemon.audio.capture import CaptureSettings
 from daemon.audio.endpoint import EndpointSettings
 from daemon.config.hardware import AudioCapture, Vad
-from daemon.config.schema import Config, Session, Talk
+from daemon.config.schema import Config, Link, Session, Talk
 from daemon.ears import EarSettings
 from daemon.metrics import MetricsSettings
 from daemon.money.accounts import AccountSettings
@@ -32,8 +32,10 @@ from daemon.tools import BUILT_IN_TOOLS
 from daemon.upload_gate import SEMANTIC_SILENCE_MS, SERVER_SILENCE_MS, GateSettings, hang_over_for
 
 
-def talk_settings(talk: Talk) -> TalkSettings:
+def talk_settings(talk: Talk, link: Link) -> TalkSettings:
     values = talk.model_dump() | {
+        "connect_on_demand": link.warm == "on_demand",
+        "idle_hang_up_s": link.idle_hang_up_s,
         "mode": TalkMode(talk.mode),
         "barge_in": BargeIn(talk.barge_in),
         "capture": Capture(talk.capture),

@@ -43,6 +43,8 @@ class TalkSettings:
     - `approve_s`: how long a tool call waits for a person's consent before it is rejected.
     - `echo_tail_ms`: how long after the loudspeaker's last sample the microphone may still hear it.
     - `follow_up_s`: how long after an answer to a turn begun by tap or wake word a reply needs neither.
+    - `connect_on_demand`: the first connection is opened for the first turn, not before.
+    - `idle_hang_up_s`: how long a connection that nobody needs is kept open; 0 for ever.
     """
 
     mode: TalkMode = TalkMode.HOLD
@@ -58,6 +60,8 @@ class TalkSettings:
     approve_s: float = 30.0
     echo_tail_ms: float = 300.0
     follow_up_s: float = 0.0
+    connect_on_demand: bool = False
+    idle_hang_up_s: float = 0.0
 
     @property
     def longest_turn_s(self) -> float:

@@ -36,6 +36,8 @@ class Link(Enum):
     DOWN = auto()
     CONNECTING = auto()
     READY = auto()
+    RENEWING = auto()  # on its way back after it was closed on purpose: nobody need know
+    RESTING = auto()  # closed on purpose, until somebody needs it
 
 
 class Alarm(Enum):
@@ -63,6 +65,8 @@ class Signal(Enum):
     QUEUED = auto()
     DRAINED = auto()
     CONNECTING = auto()
+    RENEW = auto()  # one session is replaced by the next
+    REST = auto()  # nobody needs a session for now
     MUTED = auto()
     DEAF = auto()  # the microphone has gone
     CAPPED = auto()  # the spending limit is reached
@@ -102,6 +106,8 @@ TURN: dict[Turn, dict[Signal, Turn]] = {
         Signal.STOP: Turn.IDLE,
         Signal.EXPIRED: Turn.IDLE,
         Signal.DOWN: Turn.HELD,
+        Signal.RENEW: Turn.HELD,
+        Signal.REST: Turn.HELD,
     },
     Turn.LIVE: {
         Signal.UNSTREAM: Turn.IDLE,
@@ -119,14 +125,24 @@ ANSWER: dict[Answer, dict[Signal, Answer]] = {
         Signal.ENDED: Answer.NONE,
         Signal.CUT: Answer.NONE,
         Signal.DOWN: Answer.NONE,
+        Signal.RENEW: Answer.NONE,
+        Signal.REST: Answer.NONE,
     },
     Answer.GENERATING: {
         Signal.REQUESTED: Answer.QUEUED,
         Signal.ENDED: Answer.NONE,
         Signal.CUT: Answer.NONE,
         Signal.DOWN: Answer.NONE,
+        Signal.RENEW: Answer.NONE,
+        Signal.REST: Answer.NONE,
     },
-    Answer.QUEUED: {Signal.ENDED: Answer.EXPECTED, Signal.CUT: Answer.NONE, Signal.DOWN: Answer.NONE},
+    Answer.QUEUED: {
+        Signal.ENDED: Answer.EXPECTED,
+        Signal.CUT: Answer.NONE,
+        Signal.DOWN: Answer.NONE,
+        Signal.RENEW: Answer.NONE,
+        Signal.REST: Answer.NONE,
+    },
 }
 
 SPEAKER: dict[Speaker, dict[Signal, Speaker]] = {
@@ -135,9 +151,11 @@ SPEAKER: dict[Speaker, dict[Signal, Speaker]] = {
 }
 
 LINK: dict[Link, dict[Signal, Link]] = {
-    Link.DOWN: {Signal.CONNECTING: Link.CONNECTING},
+    Link.DOWN: {Signal.CONNECTING: Link.CONNECTING, Signal.REST: Link.RESTING},
     Link.CONNECTING: {Signal.UP: Link.READY, Signal.DOWN: Link.DOWN},
-    Link.READY: {Signal.DOWN: Link.DOWN},
+    Link.READY: {Signal.DOWN: Link.DOWN, Signal.RENEW: Link.RENEWING, Signal.REST: Link.RESTING},
+    Link.RENEWING: {Signal.UP: Link.READY, Signal.DOWN: Link.DOWN},
+    Link.RESTING: {Signal.CONNECTING: Link.RENEWING, Signal.DOWN: Link.DOWN},
 }
 
 ALARM: dict[Alarm, dict[Signal, Alarm]] = {

@@ -99,6 +99,8 @@ TABLE: Mapping[str, Reach] = {
     "agents": AGENT,
     "budget": LIVE,
     "link": CONNECTION,
+    "link.warm": LIVE,
+    "link.idle_hang_up_s": LIVE,
     "control": RESTART,  # whoever talks to the daemon just now would lose it
     "flight": RESTART,  # what was recorded until now is as it was
     "metrics": RESTART,

@@ -143,6 +143,15 @@ class Agents(Section):
 
 
 class Link(Section):
+    warm: Literal["always", "on_demand"] = Field(
+        default="always", description="Whether to connect at the start, or for the first press."
+    )
+    idle_hang_up_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="How long a connection that nobody uses is kept open, 0 for ever.",
+    )
     handshake_timeout_s: float = Field(default=10.0, ge=1, le=60, description="How long connecting may take.")
     ping_interval_s: float = Field(
         default=10.0, ge=1, le=300, description="How often the server is asked for a sign."

@@ -66,9 +66,10 @@ def _stop(box: BoxState, event: ev.Stop, now: float) -> None:
 def _ask(box: BoxState, event: ev.Ask, now: float) -> None:
     if _may_send_text(box):
         box.cut(now)
+        was_held = box.turn is Turn.HELD
         if box.move(Signal.STOP):  # a spoken question still unanswered gives way to the typed one
             box.turn_deadline = None
-            box.do(ev.ForgetTurn())
+            box.do(ev.ClearTurn("a typed question came after it") if was_held else ev.ForgetTurn())
         box.do(ev.SendText(event.text))
         box.request(now)
 
@@ -82,7 +83,7 @@ def _say(box: BoxState, event: ev.Say, now: float) -> None:
 def _may_send_text(box: BoxState) -> bool:
     if box.spending_capped is not None:
         box.refuse_spending()
-    elif box.link is not Link.READY:
+    elif box.link in (Link.DOWN, Link.CONNECTING):
         box.do(ev.Refuse(f"not connected: {box.link_reason}", box.link_trouble))
     elif box.turn in FLOOR:
         box.do(ev.Refuse("the user is talking", Trouble.BUSY))
@@ -103,6 +104,7 @@ def _mute(box: BoxState, event: ev.Mute, now: float) -> None:
 
 def _unmute(box: BoxState, event: ev.Unmute, now: float) -> None:
     box.muted = False
+    box.wake_link()  # whoever unmutes a box is about to speak
     box.stream()
 
 

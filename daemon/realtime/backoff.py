@@ -36,6 +36,11 @@ class Backoff:
         self._attempts += 1
         return REFUSED_S + self._random.uniform(0.0, REFUSED_S / 10)
 
+    def network_came(self) -> float:
+        """What the failures were about has changed: start small again; seconds to wait, 0 to 0.5."""
+        self._attempts = 0
+        return self._random.uniform(0.0, FIRST_S)
+
     def succeeded(self) -> None:
         """Start small again after the next failure."""
         self._attempts = 0

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 
 from daemon.realtime.backoff import Backoff
+from daemon.realtime.losses import NetworkCame, SessionRefused, SessionRenewed, SessionRested
 from daemon.realtime.model_events import (
     RealtimeModelConnectionStatusEvent,
     RealtimeModelEvent,
@@ -18,6 +19,7 @@ from daemon.realtime.model_events import (
 )
 from daemon.realtime.protocol import RealtimeProtocol
 from daemon.realtime.transports.port import (
+    ProbedTransport,
     Refusal,
     Transport,
     TransportClosed,
@@ -35,12 +37,11 @@ STEADY_S = 10.0
 """A session that was ready for this long was a success; one lost sooner may be lost the same way again."""
 
 
-class SessionRefused(Exception):
-    """The server took the connection but not our session configuration."""
+STALE_ATTEMPT_S = 3.0
+"""An attempt that has taken so long when the network changes is begun anew; most are done by then."""
 
-
-class SessionRenewed(Exception):
-    """The owner wants a new session before the server ends this one."""
+STALE_APART_S = 15.0
+"""Not sooner after the last one: a network that comes and goes must not keep every attempt from its end."""
 
 
 class RealtimeLink:
@@ -56,7 +57,10 @@ class RealtimeLink:
         open_transport: Callable[[], Transport],
         on_event: Callable[[RealtimeModelEvent], None],
         backoff: Backoff,
+        *,
+        at_rest: bool = False,
     ) -> None:
+        """`at_rest`: the first connection is not opened before `connect_now`."""
         self.protocol = protocol
         self._open_transport = open_transport
         self._on_event = on_event
@@ -67,6 +71,10 @@ class RealtimeLink:
         self.last_loss: Exception | None = None  # why the latest connection, or attempt, ended
         self._ready_at: float | None = None
         self._hurry = asyncio.Event()
+        self._at_rest = at_rest
+        self._attempt_at = 0.0
+        self._anew_at = float("-inf")  # when an attempt was last begun anew for the network
+        self._soon: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: float | None = None
         self._flushing = False
@@ -75,6 +83,8 @@ class RealtimeLink:
     async def run(self) -> None:
         """Connect and reconnect until cancelled."""
         try:
+            if self._at_rest:
+                await self._pause(self._tell_lost(SessionRested("connects when it is needed")))
             while True:
                 self._on_event(RealtimeModelConnectionStatusEvent("connecting"))
                 transport = self._open_transport()
@@ -85,11 +95,13 @@ class RealtimeLink:
                     await transport.close()
                 await self._pause(retry_in_s)
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
+            for timer in (self._timer, self._soon):
+                if timer is not None:
+                    timer.cancel()
 
-    def _tell_lost(self, reason: Exception) -> float:
-        """The owner learns of the loss first, then of what is lost with it; answers the seconds to wait."""
+    def _tell_lost(self, reason: Exception) -> float | None:
+        """The owner learns of the loss first, then of what is lost with it; answers the seconds to wait, None
+        for until somebody asks."""
         self._transport = None
         self.last_loss = reason
         retry_in_s = self._retry_in_s(reason)
@@ -97,9 +109,9 @@ class RealtimeLink:
         self._told = str(reason)
         log.log(
             logging.DEBUG if again else logging.INFO,
-            "connection lost: %s; next attempt in %.1f s",
+            "no connection: %s; next attempt %s",
             reason,
-            retry_in_s,
+            "when it is needed" if retry_in_s is None else f"in {retry_in_s:.1f} s",
         )
         self._on_event(RealtimeModelConnectionStatusEvent("disconnected", str(reason), retry_in_s))
         self.protocol.connection_lost(asyncio.get_running_loop().time())
@@ -107,8 +119,23 @@ class RealtimeLink:
         return retry_in_s
 
     def connect_now(self) -> None:
-        """End the back-off, if one is running: somebody is waiting."""
+        """End the back-off, or the rest: somebody is waiting."""
         self._hurry.set()
+
+    @property
+    def connected(self) -> bool:
+        """There is a connection, if perhaps not yet a session."""
+        return self._transport is not None
+
+    @property
+    def resting(self) -> bool:
+        """There is no connection because nobody needs one."""
+        return self._pausing and isinstance(self.last_loss, SessionRested)
+
+    @property
+    def blocked(self) -> bool:
+        """Somebody has to change a key, a name or a bill before there can be a connection."""
+        return self._transport is None and _needs_somebody(self.last_loss)
 
     @property
     def queued_bytes(self) -> int:
@@ -124,8 +151,54 @@ class RealtimeLink:
         self._open_transport = open_transport
 
     def renew(self, reason: str) -> None:
-        """Close the connection and open another one at once; the conversation goes on."""
-        self._break(SessionRenewed(reason))
+        """Close the connection, or the attempt at one, and open another at once; the conversation goes on.
+
+        Harmless at rest: the next connection is another one anyway.
+        """
+        if self.resting:
+            return
+        self._close_on_purpose(SessionRenewed(reason))
+        if self._pausing:
+            self.connect_now()
+
+    def rest(self, reason: str) -> None:
+        """Close the connection until `connect_now`, or until the protocol wants an answer.
+
+        Without a connection there is nothing to close, and whoever tries to open one goes on.
+        """
+        if self._transport is not None and not self.protocol.response_active:
+            self._close_on_purpose(SessionRested(reason))
+
+    def network_changed(self, *, came: bool) -> None:
+        """An address, a route or a carrier has gone, or, if `came`, there is a new one.
+
+        What is connected is tried at once: it may have survived. What waits does so no longer, unless for
+        something that a network does not change.
+        """
+        if isinstance(self._transport, ProbedTransport):
+            self._transport.probe()
+        if not came or self._transport is not None or self.resting or self.blocked:
+            return
+        loop = asyncio.get_running_loop()
+        if self._pausing:
+            if self._soon is not None:
+                self._soon.cancel()
+            self._soon = loop.call_later(self._backoff.network_came(), self._hurry.set)
+        elif loop.time() > max(self._attempt_at + STALE_ATTEMPT_S, self._anew_at + STALE_APART_S):
+            self._anew_at = loop.time()
+            self._break(NetworkCame("the network has changed"))
+        else:
+            self._hurry.set()  # should this attempt fail, too
+
+    @property
+    def _pausing(self) -> bool:
+        return self._session is None or self._session.done()
+
+    def _close_on_purpose(self, why: Exception) -> None:
+        """What the owner wants said from here on waits for the next session."""
+        self._break(why)
+        if not self.protocol.response_active:  # else it is told that its answer is lost
+            self.protocol.connection_lost(asyncio.get_running_loop().time())
 
     def flush(self) -> None:
         """Send what the protocol wants sent and tell the owner what it has to tell, until both are done."""
@@ -137,6 +210,8 @@ class RealtimeLink:
                 pass
         finally:
             self._flushing = False
+        if self.resting and self.protocol.response_active:
+            self.connect_now()
         self._rearm()
 
     def _send_frames(self) -> bool:
@@ -166,7 +241,7 @@ class RealtimeLink:
 
     def _break(self, error: Exception) -> None:
         """End the connection from outside the task that reads it."""
-        if self._broken is None and self._session is not None:
+        if self._broken is None and self._session is not None and not self._session.done():
             self._broken = error
             self._session.cancel()
 
@@ -174,6 +249,9 @@ class RealtimeLink:
         """One connection from first to last; answers why it ended."""
         self._broken = self._ready_at = None
         self._hurry.clear()
+        if self._soon is not None:
+            self._soon.cancel()
+        self._attempt_at = asyncio.get_running_loop().time()
         self._session = asyncio.create_task(self._converse(transport), name="realtime session")
         try:
             await self._session
@@ -195,6 +273,7 @@ class RealtimeLink:
         loop = asyncio.get_running_loop()
         await transport.connect()
         self._transport = transport
+        self._hurry.clear()  # whoever was in a hurry got what they wanted
         log.info("connected")
         self._told = ""
         self._on_event(RealtimeModelConnectionStatusEvent("connected"))
@@ -205,17 +284,18 @@ class RealtimeLink:
             self.protocol.receive(frame, loop.time())
             self.flush()
 
-    def _retry_in_s(self, reason: Exception) -> float:
+    def _retry_in_s(self, reason: Exception) -> float | None:
+        if isinstance(reason, SessionRested):
+            return None
         if isinstance(reason, SessionRenewed):
             return 0.0
+        if isinstance(reason, NetworkCame):
+            return self._backoff.network_came()
         if self._ready_at is not None and asyncio.get_running_loop().time() >= self._ready_at + STEADY_S:
             self._backoff.succeeded()
-        slow = isinstance(reason, SessionRefused) or (
-            isinstance(reason, TransportRefused) and reason.refusal in SLOW_REFUSALS
-        )
-        return self._backoff.refused() if slow else self._backoff.failed()
+        return self._backoff.refused() if _needs_somebody(reason) else self._backoff.failed()
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self, seconds: float | None) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._hurry.wait()
@@ -235,3 +315,8 @@ class RealtimeLink:
         self._timer = self._timer_due = None
         self.protocol.tick(asyncio.get_running_loop().time())
         self.flush()
+
+
+def _needs_somebody(loss: Exception | None) -> bool:
+    refused = isinstance(loss, TransportRefused) and loss.refusal in SLOW_REFUSALS
+    return refused or isinstance(loss, SessionRefused)

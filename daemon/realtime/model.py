@@ -17,8 +17,9 @@ from daemon.realtime.backoff import Backoff
 from daemon.realtime.errors import UserError
 from daemon.realtime.history import History
 from daemon.realtime.lead import initial_payload, initial_session, session_changes
-from daemon.realtime.link import RealtimeLink, SessionRefused
+from daemon.realtime.link import RealtimeLink
 from daemon.realtime.listeners import Listener, Listeners
+from daemon.realtime.losses import SessionRefused
 from daemon.realtime.model_events import RealtimeModelEvent
 from daemon.realtime.playback_position import PlaybackPosition
 from daemon.realtime.protocol import RealtimeProtocol
@@ -106,7 +107,10 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         *,
         transport_config: TransportConfig | None = None,
         open_transport: Callable[[], Transport] | None = None,
+        at_rest: bool = False,
     ) -> None:
+        """`at_rest`: the first connection is opened for the first question, or by `link.connect_now()`."""
+        self._at_rest = at_rest
         self._transport_config = transport_config
         self._open_given = open_transport
         self._listeners = Listeners()
@@ -185,7 +189,6 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         self.protocol.configure_next(session)
         self.link.use(open_transport)
         self.link.renew(reason)
-        self.link.connect_now()
 
     @property
     def link(self) -> RealtimeLink:
@@ -307,7 +310,8 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             config.playback_tracker.on_change = lambda: _soon(loop, self._look_at_playback)
         self._renewal = Renewal()
         self._ready = loop.create_future()
-        self._link = RealtimeLink(protocol, open_transport, self._on_event, Backoff(Random()))
+        backoff = Backoff(Random())
+        self._link = RealtimeLink(protocol, open_transport, self._on_event, backoff, at_rest=self._at_rest)
         self._task = asyncio.create_task(self._link.run(), name="realtime model")
 
     def _on_event(self, event: RealtimeModelEvent) -> None:

@@ -290,7 +290,8 @@ def test_turn_kept_too_long_without_link_is_given_up() -> None:
     speak(box, 1.0, 30)
     box.step(ev.Released(), 1.3)
     box.step(MIC, 1.31)
-    play(box, [(16.4, ev.Tick(), [ev.ClearTurn("no connection within 15 s")])])
+    refused = ev.Refuse("not connected: not connected yet", ev.Trouble.OFFLINE)
+    play(box, [(16.4, ev.Tick(), [ev.ClearTurn("no connection within 15 s"), refused])])
 
 
 def test_new_turn_replaces_one_that_still_waits_for_the_link() -> None:

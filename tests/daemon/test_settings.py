@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon.config.schema import Agents, Config, Session, Talk
+from daemon.config.schema import Agents, Config, Link, Session, Talk
 from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.model import OpenAIRealtimeWebSocketModel
 from daemon.realtime.session import RealtimeSession
@@ -15,11 +15,11 @@ from daemon.talk import BargeIn, TalkMode, TalkSettings
 
 
 def test_defaults_of_file_and_appliance_are_the_same() -> None:
-    assert talk_settings(Talk()) == TalkSettings()
+    assert talk_settings(Talk(), Link()) == TalkSettings()
 
 
 def test_modes_become_the_appliances_own() -> None:
-    settings = talk_settings(Talk(mode="hands_free", barge_in="server_vad", preroll_ms=50))
+    settings = talk_settings(Talk(mode="hands_free", barge_in="server_vad", preroll_ms=50), Link())
     assert (settings.mode, settings.barge_in, settings.preroll_ms) == (
         TalkMode.HANDS_FREE,
         BargeIn.SERVER_VAD,
@@ -83,3 +83,8 @@ def test_starting_agent_is_the_one_named() -> None:
 )
 def test_model_goes_into_the_address_once(url: str, expected: str) -> None:
     assert model_url(Session(url=url)) == expected
+
+
+def test_when_to_connect_is_what_the_link_section_says() -> None:
+    settings = talk_settings(Talk(), Link(warm="on_demand", idle_hang_up_s=300))
+    assert (settings.connect_on_demand, settings.idle_hang_up_s) == (True, 300)

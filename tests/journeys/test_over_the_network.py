@@ -13,7 +13,7 @@ from box import PERIOD_FRAMES, RATE_HZ, voice
 
 from daemon.app import App
 from daemon.box import AppSettings, Devices
-from daemon.config.schema import Session, Talk
+from daemon.config.schema import Link, Session, Talk
 from daemon.events import Phase, Pressed, Released
 from daemon.realtime.transports.websocket import WebSocketTransport
 from daemon.settings import model_settings, model_url, plain_agent, talk_settings
@@ -41,7 +41,7 @@ class LiveBox:
         self._words = b""
         self.app = App(
             AppSettings(
-                talk_settings(self._talk),
+                talk_settings(self._talk, Link()),
                 plain_agent(session),
                 model_settings(session, self._talk),
                 session.url,
@@ -194,4 +194,4 @@ def test_hands_free_turns_are_the_servers(tmp_path: Path) -> None:
 
 def test_mode_names_of_file_and_appliance_agree() -> None:
     assert {mode.value for mode in TalkMode} == {"hold", "toggle", "hands_free"}
-    assert talk_settings(Talk()) == TalkSettings()
+    assert talk_settings(Talk(), Link()) == TalkSettings()

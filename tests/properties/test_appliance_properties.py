@@ -25,9 +25,18 @@ class Box(RuleBasedStateMachine):
         barge_in=st.sampled_from(BargeIn),
         capture=st.sampled_from(Capture),
         follow_up_s=st.sampled_from([0.0, 8.0]),
+        idle_hang_up_s=st.sampled_from([0.0, 5.0]),
     )
-    def build(self, mode: TalkMode, barge_in: BargeIn, capture: Capture, follow_up_s: float) -> None:
-        talk = TalkSettings(mode=mode, barge_in=barge_in, capture=capture, follow_up_s=follow_up_s)
+    def build(
+        self, mode: TalkMode, barge_in: BargeIn, capture: Capture, follow_up_s: float, idle_hang_up_s: float
+    ) -> None:
+        talk = TalkSettings(
+            mode=mode,
+            barge_in=barge_in,
+            capture=capture,
+            follow_up_s=follow_up_s,
+            idle_hang_up_s=idle_hang_up_s,
+        )
         self.box = Appliance(talk, PERIOD_S)
         self.mode = mode
         self.deaf = False  # the microphone has gone
@@ -250,12 +259,32 @@ class Box(RuleBasedStateMachine):
     def connecting(self) -> None:
         self.tell(ev.LinkConnecting())
 
-    @precondition(lambda self: self.box.link is Link.CONNECTING)
+    @precondition(lambda self: self.box.link in (Link.CONNECTING, Link.RENEWING))
     @rule()
     def connected(self) -> None:
         self.link_up = True
         self.tell(ev.LinkReady())
         assert self.box.turn is not Turn.HELD
+
+    @precondition(lambda self: self.link_up)
+    @rule(rests=st.booleans())
+    def closed_on_purpose(self, rests: bool) -> None:
+        """Wherever the box stands: what asks for it may have happened a moment before."""
+        shown, was = self.box.phase, self.box.turn
+        busy = self.box.answering or self.box.user_speaking or was is Turn.SENT
+        busy = busy or self.box.commit_until is not None
+        self.link_up = False
+        commands = self.tell(ev.LinkResting("at rest") if rests else ev.LinkRenewing("old"))
+        assert self.box.link in (Link.RENEWING, Link.RESTING)
+        assert (self.box.link is Link.RENEWING) == (not rests or self.box.needs_link)
+        assert (ev.ConnectNow() in commands) == (rests and self.box.needs_link)
+        assert busy or (self.box.phase is shown and self.box.turn is was), "somebody would notice"
+
+    @precondition(lambda self: self.box.link is Link.RESTING)
+    @rule()
+    def woken_by_somebody_else(self) -> None:
+        self.tell(ev.LinkConnecting())
+        assert self.box.link is Link.RENEWING
 
     @precondition(lambda self: self.box.link is not Link.DOWN)
     @rule()
@@ -305,8 +334,9 @@ class Box(RuleBasedStateMachine):
             box.alarm is not Alarm.QUIET and box.phase in (*AT_REST, Phase.RINGING) and not box.answering
         )
         listening = box.follow_until is not None
+        timed = box.commit_until is not None or box.hang_up_at is not None
         assert (box.next_deadline() is not None) == (
-            waiting or chiming or listening or bool(self.waiting) or box.commit_until is not None
+            waiting or chiming or listening or bool(self.waiting) or timed
         )
         assert box.commit_until is None or box.turn is Turn.LIVE
         assert not (listening and (box.muted or self.deaf or box.turn is not Turn.IDLE))
@@ -323,7 +353,9 @@ class Box(RuleBasedStateMachine):
         assert (box.turn is Turn.LIVE) <= (self.mode is TalkMode.HANDS_FREE)
         assert (box.turn is Turn.SENT) <= (box.link is Link.READY)
         assert (box.turn is Turn.HELD) <= (box.link is not Link.READY)
-        assert (box.answer is not Answer.NONE) <= (box.link is Link.READY)
+        assert (box.answer is not Answer.NONE) <= (box.link in (Link.READY, Link.RENEWING))
+        assert not (box.link is Link.RESTING and box.needs_link), "nobody would ever be connected"
+        assert box.hang_up_at is None or (box.link is Link.READY and box.phase is Phase.IDLE)
         assert (self.turns_open == 1) == (box.turn in (*FLOOR, Turn.HELD, Turn.SENT))
 
 

@@ -296,3 +296,240 @@ async def test_a_renewed_session_is_replaced_at_once_and_says_why() -> None:
     assert setup.opened == 2
     assert str(setup.link.last_loss) == "55 minutes old"
     await setup.end()
+
+
+# ---- closed on purpose ---------------------------------------------------------------
+
+
+async def ready_link(*wires: Wire) -> Setup:
+    setup = Setup(*wires)
+    await settle()
+    setup.wires[0].configure()
+    await settle()
+    return setup
+
+
+@virtual
+async def test_link_that_rests_opens_nothing_until_it_is_asked_to() -> None:
+    setup = await ready_link()
+    setup.link.rest("nobody is here")
+    await asyncio.sleep(100_000)
+    assert (setup.opened, setup.link.resting, setup.statuses()[-1]) == (1, True, "disconnected")
+    setup.link.connect_now()
+    await settle()
+    assert (setup.opened, setup.link.resting) == (2, False)
+    await setup.end()
+
+
+@virtual
+async def test_link_that_begins_at_rest_opens_nothing_before_it_is_asked_to() -> None:
+    setup = Setup()
+    await setup.end()
+    setup.link = RealtimeLink(
+        setup.protocol, setup._open, setup.events.append, Backoff(Random(1)), at_rest=True
+    )
+    setup.opened = 0
+    setup.task = asyncio.create_task(setup.link.run())
+    await asyncio.sleep(1000)
+    assert (setup.opened, setup.link.resting) == (0, True)
+    setup.link.connect_now()
+    await settle()
+    assert setup.opened == 1
+    await setup.end()
+
+
+@pytest.mark.parametrize("how", ["rest", "renew"])
+def test_question_asked_the_moment_the_link_is_closed_on_purpose_is_asked_on_the_next(how: str) -> None:
+    async def main() -> None:
+        setup = await ready_link()
+        getattr(setup.link, how)("on purpose")
+        setup.protocol.send_message("hello", asyncio.get_running_loop().time())
+        setup.link.flush()
+        await settle()
+        setup.wires[1].configure()
+        await settle()
+        assert [e["type"] for e in setup.wires[0].sent] == ["session.update"]
+        assert [e["type"] for e in setup.wires[1].sent][1:] == ["conversation.item.create", "response.create"]
+        await setup.end()
+
+    run_virtual(main())
+
+
+@virtual
+async def test_link_does_not_rest_while_an_answer_is_awaited_or_there_is_nothing_to_close() -> None:
+    setup = await ready_link()
+    setup.protocol.request_response(asyncio.get_running_loop().time())
+    setup.link.flush()
+    setup.link.rest("too early")
+    await settle()
+    assert setup.opened == 1
+    assert setup.link.connected
+    setup.wires[0].inbox.put_nowait(TransportClosed(1006, "reset"))
+    await settle()
+    setup.link.rest("too late")
+    await asyncio.sleep(60)
+    assert setup.opened > 1
+    await setup.end()
+
+
+@virtual
+async def test_hurry_of_long_ago_does_not_end_a_rest() -> None:
+    setup = Setup(Late(1.0), Wire())
+    await settle()
+    setup.link.connect_now()  # the attempt under way fails, and the next succeeds
+    await asyncio.sleep(2)
+    setup.wires[1].configure()
+    await settle()
+    setup.link.rest("nobody is here")
+    await asyncio.sleep(1000)
+    assert setup.opened == 2
+    await setup.end()
+
+
+@virtual
+async def test_other_transport_is_used_from_the_next_connection_on() -> None:
+    setup = await ready_link()
+    other = Wire()
+    setup.link.use(lambda: other)
+    assert setup.opened == 1
+    setup.link.renew("the address has changed")
+    await settle()
+    assert other.sent[0]["type"] == "session.update"
+    await setup.end()
+
+
+@pytest.mark.parametrize("refusal", [Refusal.KEY, Refusal.NETWORK])
+def test_renewal_ends_whatever_wait_there_is(refusal: Refusal) -> None:
+    async def main() -> None:
+        setup = Setup(*[Wire(refuse=TransportRefused(refusal, "no")) for _ in range(9)])
+        await settle()
+        opened = setup.opened
+        setup.link.renew("the configuration has changed")
+        await settle()
+        assert setup.opened == opened + 1
+        await setup.end()
+
+    run_virtual(main())
+
+
+@virtual
+async def test_renewal_at_rest_wakes_nobody() -> None:
+    setup = await ready_link()
+    setup.link.rest("nobody is here")
+    await settle()
+    setup.link.renew("the configuration has changed")
+    await asyncio.sleep(100)
+    assert setup.opened == 1
+    await setup.end()
+
+
+# ---- another network -----------------------------------------------------------------
+
+
+class Probed(Wire):
+    def __init__(self) -> None:
+        super().__init__()
+        self.probes = 0
+
+    def probe(self) -> None:
+        self.probes += 1
+
+
+class Slow(Wire):
+    """Takes its time to connect, for ever."""
+
+    async def connect(self) -> None:
+        await asyncio.sleep(10_000)
+
+
+@pytest.mark.parametrize("came", [False, True])
+def test_connection_is_tried_when_the_network_changes_and_kept(came: bool) -> None:
+    async def main() -> None:
+        setup = await ready_link(Probed())
+        setup.link.network_changed(came=came)
+        await asyncio.sleep(100)
+        assert (setup.opened, setup.wires[0].probes) == (1, 1)
+        await setup.end()
+
+    run_virtual(main())
+
+
+@virtual
+async def test_network_that_comes_ends_the_wait_and_starts_the_back_off_small() -> None:
+    setup = Setup(*[Wire(refuse=TransportRefused(Refusal.NETWORK, "no route")) for _ in range(40)])
+    await asyncio.sleep(200)
+    opened = setup.opened
+    setup.link.network_changed(came=False)
+    await settle()
+    assert setup.opened == opened
+    setup.link.network_changed(came=True)
+    setup.link.network_changed(came=True)
+    await asyncio.sleep(0.51)
+    assert setup.opened >= opened + 1
+    pauses = [e.retry_in_s for e in setup.events if getattr(e, "status", "") == "disconnected"]
+    assert pauses[opened] <= 0.5
+    await setup.end()
+
+
+@pytest.mark.parametrize("refusal", [Refusal.KEY, Refusal.QUOTA])
+def test_network_that_comes_does_not_hurry_what_somebody_has_to_mend(refusal: Refusal) -> None:
+    async def main() -> None:
+        setup = Setup(Wire(refuse=TransportRefused(refusal, "no")))
+        await settle()
+        assert setup.link.blocked
+        setup.link.network_changed(came=True)
+        await asyncio.sleep(100)
+        assert setup.opened == 1
+        await setup.end()
+
+    run_virtual(main())
+
+
+@virtual
+async def test_network_that_comes_does_not_wake_a_link_at_rest() -> None:
+    setup = await ready_link()
+    setup.link.rest("nobody is here")
+    await settle()
+    setup.link.network_changed(came=True)
+    await asyncio.sleep(100)
+    assert setup.opened == 1
+    await setup.end()
+
+
+@virtual
+async def test_attempt_of_the_old_network_is_begun_anew_but_not_again_and_again() -> None:
+    setup = Setup(Slow(), Slow(), Slow())
+    await asyncio.sleep(4)
+    for _ in range(9):
+        setup.link.network_changed(came=True)
+        await asyncio.sleep(1)
+    assert setup.opened == 2
+    await asyncio.sleep(10)
+    setup.link.network_changed(came=True)
+    await asyncio.sleep(1)
+    assert setup.opened == 3
+    await setup.end()
+
+
+@virtual
+async def test_young_attempt_is_left_alone_and_followed_at_once_if_it_fails() -> None:
+    setup = Setup(Late(2.0), Wire())
+    for _ in range(9):
+        setup.link._backoff.failed()
+    await asyncio.sleep(1)
+    setup.link.network_changed(came=True)
+    await asyncio.sleep(1.001)
+    assert setup.opened == 2
+    await setup.end()
+
+
+class Late(Wire):
+    """Fails after a while."""
+
+    def __init__(self, after_s: float) -> None:
+        super().__init__()
+        self.after_s = after_s
+
+    async def connect(self) -> None:
+        await asyncio.sleep(self.after_s)
+        raise TransportRefused(Refusal.NETWORK, "no answer")
