@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from standstill import pytest_runtest_protocol, pytest_terminal_summary, pytest_unconfigure  # noqa: F401
 
 from tests.system.virtual_card import VirtualCard, what_is_missing
 

@@ -8,6 +8,8 @@ import time
 import wave
 from pathlib import Path
 
+import pytest
+
 from daemon.app import App
 from daemon.box import AppSettings, Devices
 from daemon.config.schema import Session, Talk
@@ -52,6 +54,7 @@ def longest_hole_s(samples: bytes) -> float:
     return max(map(len, re.findall(b"\0+", frames)), default=0) / RATE_HZ
 
 
+@pytest.mark.alone
 def test_answer_plays_without_a_hole_while_one_tool_blocks_and_another_raises(tmp_path: Path) -> None:
     script = tmp_path / "script.toml"
     script.write_text(SCRIPT)

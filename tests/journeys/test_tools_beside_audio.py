@@ -7,6 +7,8 @@ import gc
 import time
 from itertools import pairwise
 
+import pytest
+
 from daemon.realtime import RealtimeAgent, function_tool
 from tests.journeys.sessions import talking
 
@@ -37,6 +39,7 @@ def broken() -> str:
     raise RuntimeError("broken")
 
 
+@pytest.mark.alone
 def test_audio_goes_on_while_one_tool_blocks_and_another_raises() -> None:
     async def run() -> None:
         async with talking(SCRIPT, RealtimeAgent(name="Box", tools=[nap, broken])) as talk:
