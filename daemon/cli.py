@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -320,10 +321,16 @@ def _status(arguments: argparse.Namespace) -> int:
         if answer is None:
             return FAILED
         status = answer["status"]
-        text = json.dumps(status, indent=None if arguments.watch else 2) if arguments.json else ""
-        lines = text or "\n".join(report(status))
-        redraw = arguments.watch and not arguments.json and sys.stdout.isatty()
-        print(f"\x1b[H\x1b[J{lines}" if redraw else lines, flush=True)
+        if arguments.json:
+            print(json.dumps(status, indent=None if arguments.watch else 2), flush=True)
+        elif not sys.stdout.isatty():
+            print("\n".join(report(status)), flush=True)
+        elif arguments.watch:
+            columns, rows = shutil.get_terminal_size()
+            drawn = "\x1b[K\n".join(report(status, columns, rows - 1))
+            print(f"\x1b[H{drawn}\x1b[J", flush=True)  # over what is there: it does not flicker
+        else:
+            print("\n".join(report(status, shutil.get_terminal_size().columns)))
         if not arguments.watch:
             return OK
         time.sleep(WATCH_S)
