@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,13 +11,27 @@ from daemon.money.report import spending_lines
 NAME_COLUMNS = 12
 METER_COLUMNS = 24
 METER_FLOOR_DBFS = -60.0
+NARROWEST = 24
 SHOWN_EXCHANGES = 3
 SHOWN_ERRORS = 3
 
 
-def report(status: Mapping[str, Any]) -> list[str]:
-    """`status` as the daemon answers it; one line each."""
-    return [f"{name:<{NAME_COLUMNS}} {text}".rstrip() for name, text in _lines(status)]
+def report(status: Mapping[str, Any], columns: int | None = None, rows: int | None = None) -> list[str]:
+    """`status` as the daemon answers it, one line each.
+
+    Longer ones are wrapped to `columns`, and of more than `rows` the last are left out.
+    """
+    lines = [f"{name:<{NAME_COLUMNS}} {text}".rstrip() for name, text in _lines(status)]
+    if columns is not None:
+        lines = [piece for line in lines for piece in _wrapped(line, columns)]
+    return lines if rows is None or len(lines) <= rows else [*lines[: rows - 1], "..."]
+
+
+def _wrapped(line: str, columns: int) -> list[str]:
+    if len(line) <= columns:
+        return [line]
+    indent = " " * (NAME_COLUMNS + 1) if columns > 3 * NAME_COLUMNS else "  "
+    return textwrap.wrap(line, max(columns, NARROWEST), subsequent_indent=indent, drop_whitespace=True)
 
 
 def _lines(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -24,8 +39,12 @@ def _lines(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "link", _link(status)
     yield from _microphone(status["microphone"])
     yield from _speaker(status["speaker"])
+    if lost_ms := status["uplink_lost_ms"]:
+        yield "to server", f"{lost_ms / 1000:.1f} s of speech were lost: too old to be sent"
     if echo := status["echo"]:
         yield "echo", _joined(echo["reason"], _count(echo["dropped_periods"], "dropped period"))
+    if wake_word := status["wake_word"]:
+        yield "wake word", f"{wake_word['word']}: {_WAKE_WORD[wake_word['state']]}"
     if light := status["light"]:
         yield "light", light["problem"] or light["cue"]
     yield "volume", f"{status['volume_percent']} %"
@@ -33,6 +52,7 @@ def _lines(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _list("timers", status["timers"])
     yield from _list("money", spending_lines(status["money"]))
     yield "tokens", str(status["tokens"])
+    yield from _config(status["config"])
     if status["not_saved"]:
         yield "not saved", f"{', '.join(status['not_saved'])}: look at the disk, a restart loses it"
     yield from _list("exchanges", status["exchanges"][-SHOWN_EXCHANGES:])
@@ -42,7 +62,23 @@ def _lines(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _link(status: Mapping[str, Any]) -> str:
     age_s = status["session_age_s"]
     age = "" if age_s is None else f"session {age_s / 60:.0f} min old"
-    return _joined(status["link"], status["link_reason"], age)
+    wait_s = status["next_attempt_s"]
+    again = "" if wait_s is None else f"next attempt in {wait_s:.0f} s"
+    return _joined(status["link"], status["link_reason"], age, again)
+
+
+_WAKE_WORD = {
+    "listening": "listened for",
+    "missing": "not listened for, what hears it is not installed (pip install 'harkd[wakeword]')",
+    "failed": "not listened for any more, what hears it failed; see the journal",
+}
+
+
+def _config(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if config["revision"]:
+        kept = ", an earlier one: the files have mistakes" if config["problems"] else ""
+        yield "config", f"revision {config['revision']}{kept}"
+    yield from (("", problem) for problem in config["problems"])
 
 
 def _microphone(device: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -68,6 +104,7 @@ def _speaker(device: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     losses = _joined(
         _count(device["underflows"], "underflow"),
         _count(device["underruns"], "underrun"),
+        f"{device['rejected_ms'] / 1000:.1f} s of too long answers left out" if device["rejected_ms"] else "",
         f"{device['queued_ms']} ms queued" if device["queued_ms"] else "",
         f"reopened {device['reopened']} times" if device["reopened"] else "",
     )

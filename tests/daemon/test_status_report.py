@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from box import Box
 from virtual_loop import run_virtual
 
@@ -70,6 +71,46 @@ def test_echo_and_light_are_told_if_there_are_any() -> None:
     )
     assert "echo         echo is cancelled by 34 dB\n" in text
     assert "light        listening\n" in text
+
+
+def test_link_says_when_it_is_tried_again() -> None:
+    text = lines(link="down", link_reason="refused", session_age_s=None, next_attempt_s=12.4)
+    assert "link         down, refused, next attempt in 12 s\n" in text
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [("listening", "listened for"), ("missing", "harkd[wakeword]"), ("failed", "see the journal")],
+)
+def test_wake_word_is_told_if_somebody_wants_one(state: str, said: str) -> None:
+    assert said in lines(wake_word={"word": "okay_nabu", "state": state})
+    assert "wake word" not in lines()
+
+
+def test_what_was_lost_is_told() -> None:
+    text = lines(uplink_lost_ms=1200.0, speaker={"rejected_ms": 2500.0})
+    assert "to server    1.2 s of speech were lost" in text
+    assert "2.5 s of too long answers left out" in text
+
+
+def test_configuration_in_force_is_told_with_what_is_wrong_with_the_files() -> None:
+    assert "config       revision 3f2a\n" in lines(config={"revision": "3f2a", "problems": []}) + "\n"
+    text = lines(config={"revision": "3f2a", "problems": ["harkd.toml:3: talk.mode: is 3"]})
+    assert "revision 3f2a, an earlier one: the files have mistakes\n" in text
+    assert " harkd.toml:3: talk.mode: is 3" in text
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80])
+def test_narrow_terminal_gets_narrow_lines(columns: int) -> None:
+    status = status_of(link_reason="a long sentence about what is wrong with the network " * 3)
+    assert max(map(len, report(status, columns))) <= max(columns, 24)
+
+
+def test_low_terminal_gets_what_matters_most() -> None:
+    shown = report(status_of(), 80, 5)
+    assert len(shown) == 5
+    assert shown[0].startswith("state")
+    assert shown[-1] == "..."
 
 
 def test_disk_that_takes_nothing_is_told() -> None:
