@@ -19,10 +19,11 @@ demo: ## hold a conversation without key or hardware
 
 test: ## run every test, also on a virtual sound card and with other people's clients
 	@.ci/setup test
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n auto --dist worksteal -m "not (system or alone or machines)"
+	.venv/bin/python -m pytest -m "system or alone"
 
 unit: setup ## run the tests that take seconds
-	.venv/bin/python -m pytest tests/daemon tests/hw tests/test_architecture.py -m "not long" --hypothesis-profile=desk
+	.venv/bin/python -m pytest -n auto tests/daemon tests/hw tests/test_architecture.py -m "not long" --hypothesis-profile=desk
 
 lint: setup ## judge style
 	.venv/bin/ruff check .
