@@ -37,8 +37,7 @@ class Renewal:
         self._began_at = None
 
     def due(self, now: float) -> bool:
-        old = self._began_at is not None and now - self._began_at >= RENEW_AFTER_S
-        return old and not self._speaking and not self._turn_open
+        return self._old(now) and not self._speaking and not self._turn_open
 
     def next_deadline(self, now: float) -> float | None:
         if self._began_at is None:
@@ -46,4 +45,5 @@ class Renewal:
         return max(self._began_at + RENEW_AFTER_S, now + (LOOK_AGAIN_S if self._old(now) else 0.0))
 
     def _old(self, now: float) -> bool:
-        return self._began_at is not None and now - self._began_at >= RENEW_AFTER_S
+        # The very sum that is the deadline: rounded otherwise, a timer would find nothing due for ever.
+        return self._began_at is not None and now >= self._began_at + RENEW_AFTER_S
