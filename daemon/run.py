@@ -22,6 +22,7 @@ from daemon.config.last_good import Booted, LastGood, load_or_last_good
 from daemon.config.layers import Problem
 from daemon.config.reload import Reload
 from daemon.config.schema import Config, Link
+from daemon.config.sources import Loaded
 from daemon.device_setup import open_devices, rebuilt
 from daemon.events import Phase
 from daemon.flight_ring import RingSettings
@@ -81,9 +82,7 @@ def run_daemon(paths: Sequence[Path], *, verbose: bool, own_process: bool) -> No
         guard_outputs(redactor)
         journal = start_logging(redactor, verbose=verbose)
     place, last_good = this_box(paths), LastGood(state_directory() / "config")
-    booted = load_or_last_good(
-        place, last_good, lambda loaded, place: _build(loaded.config, place.paths, redactor)
-    )
+    booted = load_or_last_good(place, last_good, lambda loaded, place: _build(loaded, place.paths, redactor))
     end = asyncio.run(_run(booted, place, last_good, redactor, journal))
     if end is _End.AGAIN:  # what it listens on, and what systemd knows of it, goes on
         logging.shutdown()
@@ -123,7 +122,7 @@ async def _run(
     reloading = Reloading(
         app,
         built,
-        lambda loaded: _build(loaded.config, place.paths, redactor),
+        lambda loaded: _build(loaded, place.paths, redactor),
         lambda devices, loaded, changed: rebuilt(devices, loaded.config, changed),
         go_on_in_another_process,
     )
@@ -209,10 +208,11 @@ def state_directory() -> Path:
     return directory
 
 
-def _build(config: Config, paths: Sequence[Path], redactor: Redactor) -> Built:
+def _build(loaded: Loaded, paths: Sequence[Path], redactor: Redactor) -> Built:
     """Everything but the devices. Raises `ConfigError`."""
     programs: list[Program] = []
-    agents = _agents(config, paths, programs)
+    config = loaded.config
+    agents = _agents(loaded, paths, programs)
     starting = _starting_agent(agents, config, paths)
     settings = app_settings(config, starting, state_directory())
     return Built(settings, transport_factory(config, redactor), agents, programs)
@@ -252,8 +252,8 @@ def app_settings(config: Config, agent: RealtimeAgent[Any], state: Path) -> AppS
 
 def check(place: Place) -> None:
     """Read everything that `run_daemon` would, and start nothing. Raises `ConfigError`."""
-    config = load(place).config
-    _starting_agent(_agents(config, place.paths, []), config, place.paths)
+    loaded = load(place)
+    _starting_agent(_agents(loaded, place.paths, []), loaded.config, place.paths)
     _prices()
 
 
@@ -269,7 +269,7 @@ def _prices() -> PriceTable:
         ) from None
 
 
-def _agents(config: Config, paths: Sequence[Path], programs: list[Program]) -> dict[str, RealtimeAgent[Any]]:
+def _agents(loaded: Loaded, paths: Sequence[Path], programs: list[Program]) -> dict[str, RealtimeAgent[Any]]:
     """Raises `ConfigError`. The MCP servers that the agents use are added to `programs`."""
 
     def mcp_server(spec: McpServerSpec) -> StdioMcpServer:
@@ -277,7 +277,8 @@ def _agents(config: Config, paths: Sequence[Path], programs: list[Program]) -> d
         programs.append(server)
         return server
 
-    return load_agents(paths, mcp_server, VOICES if is_openai(config.session.url) else None)
+    voices = VOICES if is_openai(loaded.config.session.url) else None
+    return load_agents(paths, mcp_server, voices, loaded.sources)
 
 
 def _starting_agent(

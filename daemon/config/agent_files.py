@@ -14,6 +14,7 @@ from typing import Any
 
 from daemon.config.files import ConfigError, read_layer
 from daemon.config.layers import Layer, Problem
+from daemon.config.sources import SourceFile, Sources, parse_source
 from daemon.config.tool_files import ToolFiles, load_tool_files
 from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.agent_files import AgentFileProblem, AgentFilesError, McpServerSpec, build_agents
@@ -26,18 +27,21 @@ def load_agents(
     paths: Sequence[Path],
     mcp_server: Callable[[McpServerSpec], MCPServer],
     voices: Collection[str] | None = VOICES,
+    sources: Sources | None = None,
 ) -> dict[str, RealtimeAgent[Any]]:
     """All agents by id, which is their file's name without `.toml`; none if there are no such files.
 
     `paths` as for `load_config`: of each directory, its `agents/*.toml` and `tools/*.py` count, and a later
     directory's agent replaces an earlier one's of the same name. `mcp_server` makes the handle of a local MCP
-    server, `voices` None lets any voice through. Raises `ConfigError` with all mistakes of all files.
+    server, `voices` None lets any voice through. With `sources` their files count as they are in there,
+    whatever was written since. Raises `ConfigError` with all mistakes of all files.
     """
     directories = [path for path in paths if path.is_dir()]
-    own = _tool_files(directories)
+    contents = None if sources is None else {Path(file.file): file.content for file in sources.files}
+    own = _tool_files(directories, contents)
     results: dict[str, Layer | Problem] = {}
     for directory in directories:
-        results |= _read_agents(directory / "agents")
+        results |= _read_agents(directory / "agents", contents)
     layers = {agent_id: layer for agent_id, layer in results.items() if isinstance(layer, Layer)}
     problems = [result for result in results.values() if isinstance(result, Problem)]
     problems += [problem for layer in layers.values() if (problem := _mcp_missing(layer))]
@@ -55,7 +59,13 @@ def load_agents(
         raise ConfigError([_located(problem, layers) for problem in error.problems]) from None
 
 
-def _read_agents(directory: Path) -> dict[str, Layer | Problem]:
+def _read_agents(directory: Path, contents: Mapping[Path, bytes] | None) -> dict[str, Layer | Problem]:
+    if contents is not None:
+        return {
+            file.stem: parse_source(SourceFile(f"0/{file.name}", str(file), content))
+            for file, content in contents.items()
+            if file.parent == directory
+        }
     try:
         names = sorted(os.listdir(directory))  # glob would keep silent about a directory it may not read
     except FileNotFoundError:
@@ -66,11 +76,11 @@ def _read_agents(directory: Path) -> dict[str, Layer | Problem]:
     return {file.stem: read_layer(file) for file in files}
 
 
-def _tool_files(directories: Sequence[Path]) -> ToolFiles:
+def _tool_files(directories: Sequence[Path], contents: Mapping[Path, bytes] | None) -> ToolFiles:
     tools: dict[str, Any] = dict(BUILT_IN_TOOLS)
     guardrails: dict[str, Any] = {}
     for directory in directories:
-        found = load_tool_files(directory / "tools", tools)
+        found = load_tool_files(directory / "tools", tools, contents)
         tools |= found.tools
         guardrails |= found.guardrails
     return ToolFiles({name: tool for name, tool in tools.items() if name not in BUILT_IN_TOOLS}, guardrails)

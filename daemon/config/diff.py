@@ -155,7 +155,7 @@ def _leaves(table: Mapping[str, object], path: KeyPath) -> Iterable[tuple[KeyPat
 
 def _contents(sources: Sources) -> dict[str, bytes]:
     """Of several paths with an agent of the same name the last one counts."""
-    return {file.name.partition("/")[2]: file.content for file in sources.files if not file.is_settings}
+    return {file.name.partition("/")[2]: file.content for file in sources.files if file.is_agents}
 
 
 def _shown(value: object) -> str:

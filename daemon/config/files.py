@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from daemon.config.environment import settings_in
 from daemon.config.layers import Layer, Problem
 from daemon.config.schema import Config
+from daemon.config.signature import MANIFEST, SIGNATURE, SIGNERS_FILE, unsigned
 from daemon.config.sources import Loaded, SourceFile, Sources, parse_source, resolve
 
 KEY_FILE = Path("/etc/harkd/openai_api_key")
@@ -33,17 +34,20 @@ class Place:
     """Where a configuration is: files and directories, later ones winning key by key, and variables.
 
     A directory stands for its `harkd.toml`, then its `conf.d/*.toml` by name, then `devices/HOSTNAME.toml`;
-    hidden files are left out. Without a `hostname` no file of a device counts.
+    hidden files are left out. Without a `hostname` no file of a device counts. With `signers` only what one
+    of them has signed does.
     """
 
     paths: tuple[Path, ...]
     hostname: str = ""
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    signers: Path | None = None
 
 
 def this_box(paths: Sequence[Path]) -> Place:
-    """`paths` as this machine reads them: its host name up to the first dot, and its environment."""
-    return Place(tuple(paths), os.uname().nodename.partition(".")[0], os.environ)
+    """`paths` as this machine reads them: its host name up to the first dot, its environment, its signers."""
+    signers = SIGNERS_FILE if os.path.lexists(SIGNERS_FILE) else None
+    return Place(tuple(paths), os.uname().nodename.partition(".")[0], os.environ, signers)
 
 
 def load(place: Place) -> Loaded:
@@ -74,11 +78,14 @@ def read_sources(place: Place) -> Sources:
                 SourceFile(f"{number}/{name}", str(file), content) if isinstance(content, bytes) else content
             )
             found.append(named)
-    return Sources(
+    sources = Sources(
         tuple(file for file in found if isinstance(file, SourceFile)),
         settings_in(place.environ),
         tuple(problem for problem in found if isinstance(problem, Problem)),
     )
+    if place.signers is None or sources.problems:
+        return sources
+    return replace(sources, problems=tuple(unsigned(sources, place.paths, place.signers)))
 
 
 def files_of(path: Path, hostname: str = "") -> list[tuple[str, Path]]:
@@ -96,6 +103,7 @@ def files_of(path: Path, hostname: str = "") -> list[tuple[str, Path]]:
         layers.insert(0, "harkd.toml")
     layers += [f"agents/{name}" for name in _names(path / "agents", ".toml")]
     layers += [f"tools/{name}" for name in _names(path / "tools", ".py")]
+    layers += [name for name in (MANIFEST, SIGNATURE) if os.path.lexists(path / name)]
     return [(name, path / name) for name in layers]
 
 

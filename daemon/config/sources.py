@@ -24,8 +24,13 @@ class SourceFile:
 
     @property
     def is_settings(self) -> bool:
-        """Rather than an agent or a tool."""
+        """Rather than an agent, a tool or a signature."""
         return self.name.split("/")[1] in ("harkd.toml", "conf.d", "devices")
+
+    @property
+    def is_agents(self) -> bool:
+        """An agent or a tool."""
+        return self.name.split("/")[1] in ("agents", "tools")
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,13 +36,16 @@ class ToolFiles:
     guardrails: Mapping[str, OutputGuardrail] = field(default_factory=dict)
 
 
-def load_tool_files(directory: Path, built_in: Mapping[str, Tool]) -> ToolFiles:
+def load_tool_files(
+    directory: Path, built_in: Mapping[str, Tool], contents: Mapping[Path, bytes] | None = None
+) -> ToolFiles:
     """Run every `*.py` in `directory`, by name, and collect the tools and guardrails they define.
 
     Function tools go by their name, hosted MCP tools by their `server_label`, guardrails by `get_name()`.
     Files whose name begins with `_` or `.` are left out; no directory means no tools. Directory, the ones
     above it, and files must belong to root or to this user and be writable by nobody else (above, a sticky
-    directory such as `/tmp` is fine); links are not followed. Raises `ConfigError` with all that is wrong.
+    directory such as `/tmp` is fine); links are not followed. With `contents` those that are in there are
+    run, and only if they are still the same. Raises `ConfigError` with all that is wrong.
     """
     try:
         names = sorted(os.listdir(directory))
@@ -56,7 +59,7 @@ def load_tool_files(directory: Path, built_in: Mapping[str, Tool]) -> ToolFiles:
     found = _Found(built_in, problems)
     for name in names:
         if name.endswith(".py") and not name.startswith(("_", ".")):
-            found.load(directory / name)
+            found.load(directory / name, contents)
     if problems:
         raise ConfigError(problems)
     return ToolFiles(found.tools, found.guardrails)
@@ -99,8 +102,10 @@ class _Found:
         self._problems = problems
         self._origin: dict[str, str] = dict.fromkeys(built_in, "a built-in tool")
 
-    def load(self, file: Path) -> None:
+    def load(self, file: Path, contents: Mapping[Path, bytes] | None) -> None:
         source = _read(file)
+        if contents is not None and isinstance(source, bytes) and source != contents.get(file):
+            source = Problem(str(file), 0, "", "was written while it was read; it is read again soon")
         if isinstance(source, Problem):
             self._problems.append(source)
             return
