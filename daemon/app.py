@@ -60,19 +60,15 @@ from hw.errors import DeviceError, Fault
 log = logging.getLogger("harkd")
 
 
-async def _nothing_to_reload() -> str | None:
-    return "this box was started without configuration files"
-
-
 class App:
     """One box, from start to stop, on the loop it is made on.
 
-    `config_revision` and `reload` are those of whoever follows the configuration's files.
+    `config_revision` and `on_reload` are those of whoever follows the configuration's files.
     """
 
     config_revision = ""
     config_problems: Sequence[str] = ()
-    reload: Callable[[], Awaitable[str | None]] = staticmethod(_nothing_to_reload)
+    on_reload: Callable[[], Awaitable[str | None]] | None = None
 
     def __init__(
         self,
@@ -307,6 +303,12 @@ class App:
     def is_between_turns(self) -> bool:
         """What is exchanged now is missed by nobody."""
         return self.conductor.appliance.is_at_rest
+
+    async def reload(self) -> str | None:
+        """Read the configuration now; answers what is wrong with it, or None."""
+        if self.on_reload is None:
+            return "this box was started without configuration files"
+        return await self.on_reload()
 
     def on_config_problems(self, problems: Sequence[object]) -> None:
         """The configuration that was meant cannot be used, or, without any, can again."""

@@ -161,7 +161,7 @@ def _use_hands(app: App, settings: AppSettings, changed: Set[str]) -> None:
 
 async def watch(reload: Reload, app: App, hang_up: asyncio.Event, notifier: Notifier) -> None:
     """Follow the files, and what is asked by signal and by `harkd reload`, until cancelled."""
-    app.reload = lambda: reload_now(reload)
+    app.on_reload = lambda: reload_now(reload)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_follow(reload), name="configuration")
         tasks.create_task(_answer(hang_up, app, notifier), name="SIGHUP")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,9 +19,8 @@ class Box(Protocol):
     async def mute_surely(self, on: bool) -> str | None: ...
     def status(self) -> dict[str, Any]: ...
     async def save_flight(self) -> Path: ...
+    async def reload(self) -> str | None: ...
 
-    @property
-    def reload(self) -> Callable[[], Awaitable[str | None]]: ...
     @property
     def config_revision(self) -> str: ...
 

@@ -23,7 +23,7 @@ def commands_in(text: str) -> list[list[str]]:
 COMMANDS = [command for page in PAGES for command in commands_in(page.read_text("utf-8"))]
 MAKE_WORDS = sorted({word for name, *words in COMMANDS if name == "make" for word in words})
 HARKD_LINES = [words for name, *words in COMMANDS if Path(name).name == "harkd"]
-SYSTEM = ("sudo",)  # what every machine has
+SYSTEM = ("sudo", "echo", "rm", "sha256sum")  # what every machine has
 OTHERS = [name for name, *_ in COMMANDS if name not in ("make", *SYSTEM) and Path(name).name != "harkd"]
 
 

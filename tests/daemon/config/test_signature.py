@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -15,6 +16,10 @@ from daemon.config.last_good import LastGood, load_or_last_good, roll_back
 from daemon.config.signature import MANIFEST, NAMESPACE, OPERATOR, SIGNATURE
 
 TOOL = "from daemon.realtime import function_tool\n@function_tool\ndef light() -> str:\n    return 'on'\n"
+
+
+MANUAL = Path(__file__).resolve().parents[3] / "configs" / "README.md"
+SIGNING = re.findall(r"^(?:sha256sum|rm) .*harkd.manifest.*$", MANUAL.read_text("utf-8"), re.MULTILINE)
 
 
 class Operator:
@@ -41,15 +46,14 @@ class Operator:
         (self.etc / name).chmod(0o644)
 
     def sign(self, key: str = "known", namespace: str = NAMESPACE) -> None:
-        """As a shell would: sha256sum and ssh-keygen."""
-        names = [
-            str(f.relative_to(self.etc)) for f in sorted(self.etc.rglob("*")) if f.suffix in (".toml", ".py")
-        ]
-        listed = subprocess.run(["sha256sum", *names], cwd=self.etc, check=True, capture_output=True)
-        (self.etc / MANIFEST).write_bytes(listed.stdout)
-        (self.etc / SIGNATURE).unlink(missing_ok=True)
-        signing = ["ssh-keygen", "-q", "-Y", "sign", "-f", str(self._home / key), "-n", namespace, MANIFEST]
-        subprocess.run(signing, cwd=self.etc, check=True, capture_output=True)
+        """By the commands of the manual."""
+        listing, signing = SIGNING
+        signing = signing.replace("~/.ssh/operator", str(self._home / key)).replace(
+            "-n harkd", f"-n {namespace}"
+        )
+        subprocess.run(
+            ["bash", "-ec", f"{listing}\n{signing}"], cwd=self.etc, check=True, capture_output=True
+        )
 
     def problems(self) -> list[str]:
         try:
