@@ -13,6 +13,9 @@ log = logging.getLogger("harkd")
 LOOK_S = 30.0
 """The wall clock is looked at this often while a timer is set, to notice when somebody sets it."""
 
+RETRY_S = 60.0
+"""A disk that is full or read-only is tried again this often, as long as something is unsaved."""
+
 JUMP_S = 2.0
 """More than any drift in `LOOK_S`; less than anybody minds a timer to be wrong by."""
 
@@ -22,8 +25,8 @@ class Alarms:
 
     `on_ring` is called when timers begin to ring, also when more join, `on_hush` when the last one has ended
     without `dismiss`. `save`, if given, is awaited with all timers after every change; while it works changes
-    are collected, so that one write at a time is under way. What it raises as `OSError` is logged: the timers
-    go on without it.
+    are collected, so that one write at a time is under way. If it raises `OSError` the timers go on without
+    it, and it is tried again every `RETRY_S` and at the end; the journal is told once until it works again.
     """
 
     def __init__(
@@ -44,7 +47,9 @@ class Alarms:
         self._look: asyncio.TimerHandle | None = None
         self._writer: asyncio.Task[None] | None = None
         self._written: tuple[Timer, ...] = ()
-        self._save_failing = False
+        self._failing = False
+        self._retry: asyncio.TimerHandle | None = None
+        self._stopped = False
 
     def start(self, restored: Iterable[Timer]) -> None:
         """Go on with the timers of the last run; those due meanwhile ring now, unless their time is over."""
@@ -53,11 +58,19 @@ class Alarms:
         self._watch()
 
     async def stop(self) -> None:
-        """Stop watching and wait for what is being saved."""
-        if self._look is not None:
-            self._look.cancel()
+        """Stop watching, save what is unsaved, and wait for it."""
+        self._stopped = True
+        for timer in (self._look, self._retry):
+            if timer is not None:
+                timer.cancel()
+        self._save_changes()
         if self._writer is not None:
             await self._writer
+
+    @property
+    def failing(self) -> bool:
+        """The last attempt to save failed: a restart would lose what has changed since."""
+        return self._failing
 
     @property
     def timers(self) -> tuple[Timer, ...]:
@@ -123,17 +136,23 @@ class Alarms:
 
     async def _write(self, save: Callable[[Sequence[Timer]], Awaitable[None]]) -> None:
         try:
-            while (timers := self._book.timers) != self._written:
+            while (timers := self._book.timers) != self._written and await self._saved(save, timers):
                 self._written = timers
-                await self._try(save, timers)
         finally:
             self._writer = None
+        if self._failing and not self._stopped:
+            if self._retry is not None:
+                self._retry.cancel()
+            self._retry = self._loop.call_later(RETRY_S, self._save_changes)
 
-    async def _try(self, save: Callable[[Sequence[Timer]], Awaitable[None]], timers: Sequence[Timer]) -> None:
+    async def _saved(
+        self, save: Callable[[Sequence[Timer]], Awaitable[None]], timers: Sequence[Timer]
+    ) -> bool:
         try:
             await save(timers)
-            self._save_failing = False
+            self._failing = False
         except OSError as error:
-            if not self._save_failing:  # once, not with every change
+            if not self._failing:  # once, not with every change
                 log.warning("the timers cannot be saved, a restart will lose them: %s", error)
-            self._save_failing = True
+            self._failing = True
+        return not self._failing

@@ -20,6 +20,9 @@ FILE_BOUND_BYTES = 4096
 GATHER_S = 5.0
 """A volume waits this long for the next press of the button: an SD card wears out by being written."""
 
+RETRY_S = 60.0
+"""A disk that is full or read-only is tried again this often, as long as something is unsaved."""
+
 
 @dataclass(frozen=True, slots=True)
 class SetByHand:
@@ -68,8 +71,8 @@ class StateKeeper:
 
     Muting is saved at once: a box that was muted must not listen after a power cut. Volumes are gathered for
     `GATHER_S`, and go along with whatever is saved earlier. `save` is awaited with everything; one call at a
-    time is under way. If it raises `OSError` the box goes on, and tries again with the next change and at
-    the end; the journal is told once until it works again.
+    time is under way. If it raises `OSError` the box goes on, and tries again with the next change, every
+    `RETRY_S` and at the end; the journal is told once until it works again.
     """
 
     def __init__(self, restored: SetByHand, save: Callable[[SetByHand], Awaitable[None]]) -> None:
@@ -80,6 +83,7 @@ class StateKeeper:
         self._gathering: asyncio.TimerHandle | None = None
         self._writer: asyncio.Task[None] | None = None
         self._failing = False
+        self._stopped = False
 
     @property
     def failing(self) -> bool:
@@ -101,6 +105,7 @@ class StateKeeper:
 
     async def stop(self) -> None:
         """Save what waits, and wait for it."""
+        self._stopped = True
         self._write_soon()
         if self._writer is not None:
             await self._writer
@@ -120,6 +125,8 @@ class StateKeeper:
                 self._written = tried if await self._saved(tried) else None
         finally:
             self._writer = None
+        if self._failing and self._gathering is None and not self._stopped:
+            self._gathering = self._loop.call_later(RETRY_S, self._write_soon)
 
     async def _saved(self, state: SetByHand) -> bool:
         try:

@@ -184,11 +184,16 @@ class FlightRecorder:
         path = directory / f"flight-{moment}-{header.why}.jsonl"
         beside = path.with_name(f".{path.name}.new")
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o640)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as stream:
-            stream.writelines(written(header, entries, self._secrets()))
-        os.replace(beside, path)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as stream:
+                stream.writelines(written(header, entries, self._secrets()))
+            os.replace(beside, path)
+        except OSError:
+            beside.unlink(missing_ok=True)  # or halves of recordings fill what is full
+            raise
         log.info("flight recording: %s", path, extra=FLIGHT(path=path))
-        for old in sorted(directory.glob("flight-*.jsonl"))[:-KEPT_FILES]:
+        others = [other for other in directory.glob("flight-*.jsonl") if other != path]
+        for old in sorted(others)[: -(KEPT_FILES - 1)]:  # this one stays, even if the clock was set back
             old.unlink(missing_ok=True)
         return path
 

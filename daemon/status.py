@@ -130,7 +130,11 @@ def status(box: Box, now: float) -> dict[str, Any]:
 
 def _savers(box: Box) -> list[tuple[str, bool]]:
     """What a full or read-only disk loses with the next restart."""
-    return [("mute and volume", box.state.failing), ("spending", box.books.failing)]
+    return [
+        ("mute and volume", box.state.failing),
+        ("timers", box.alarms.failing),
+        ("spending", box.books.failing),
+    ]
 
 
 def _microphone(box: Box) -> dict[str, Any]:

@@ -30,6 +30,7 @@ KEPT_MAX = 5
 
 _ABOUT = "kept.json"
 _NEW = ".new"
+_OLD = ".old"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class LastGood:
             (new / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write(new / name, content, 0o600)
         final = self._directory / sources.revision
-        shutil.rmtree(final, ignore_errors=True)
+        self._drop(final)
         os.rename(new, final)
         _sync(self._directory)
         others = [one.revision for one in kept if one.revision != sources.revision]
@@ -97,7 +98,15 @@ class LastGood:
     def _drop_all_but(self, revisions: Sequence[str]) -> None:
         for name in os.listdir(self._directory):
             if name not in revisions:
-                shutil.rmtree(self._directory / name, ignore_errors=True)
+                self._drop(self._directory / name)
+
+    def _drop(self, kept: Path) -> None:
+        """At once, as far as anybody can see: half of one would be taken for a damaged one."""
+        old = self._directory / _OLD
+        shutil.rmtree(old, ignore_errors=True)
+        if kept != old and kept.is_dir():
+            os.rename(kept, old)
+            shutil.rmtree(old, ignore_errors=True)
 
     def _read(self, revision: str) -> Kept | None:
         directory = self._directory / revision

