@@ -29,6 +29,7 @@ from daemon.flight_ring import RingSettings
 from daemon.gestures import GestureSettings
 from daemon.journal import READY, STOPPING
 from daemon.journal_stream import JournalHandler, start_logging
+from daemon.link_watch import LinkWatch, NotedKey
 from daemon.metrics import render
 from daemon.metrics_file import MetricsFile
 from daemon.money.prices import PriceError, PriceTable
@@ -81,9 +82,12 @@ def run_daemon(paths: Sequence[Path], *, verbose: bool, own_process: bool) -> No
         hide_process(["OPENAI_API_KEY"])
         guard_outputs(redactor)
         journal = start_logging(redactor, verbose=verbose)
+    key = NotedKey(api_key_reader(os.environ))
     place, last_good = this_box(paths), LastGood(state_directory() / "config")
-    booted = load_or_last_good(place, last_good, lambda loaded, place: _build(loaded, place.paths, redactor))
-    end = asyncio.run(_run(booted, place, last_good, redactor, journal))
+    booted = load_or_last_good(
+        place, last_good, lambda loaded, place: _build(loaded, place.paths, redactor, key)
+    )
+    end = asyncio.run(_run(booted, place, last_good, redactor, key, journal))
     if end is _End.AGAIN:  # what it listens on, and what systemd knows of it, goes on
         logging.shutdown()
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ)
@@ -103,6 +107,7 @@ async def _run(
     place: Place,
     last_good: LastGood,
     redactor: Redactor,
+    key: NotedKey,
     journal: JournalHandler | None,
 ) -> _End:
     notifier, loop, built = Notifier(), asyncio.get_running_loop(), booted.result
@@ -122,7 +127,7 @@ async def _run(
     reloading = Reloading(
         app,
         built,
-        lambda loaded: _build(loaded, place.paths, redactor),
+        lambda loaded: _build(loaded, place.paths, redactor, key),
         lambda devices, loaded, changed: rebuilt(devices, loaded.config, changed),
         go_on_in_another_process,
     )
@@ -139,6 +144,7 @@ async def _run(
     if journal is not None:
         journal.revision = lambda: app.config_revision
     metrics = MetricsFile(metrics_settings(booted.loaded.config), lambda: render(app.status()))
+    link_watch = LinkWatch(lambda: app.conductor.link, key)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     hang_up = asyncio.Event()
@@ -149,6 +155,7 @@ async def _run(
         _tell_ready(notifier)
         if booted.problems:
             app.on_config_problems(booted.problems)
+        tasks.append(asyncio.create_task(link_watch.run(), name="link watch"))
         tasks.append(asyncio.create_task(metrics.run(), name="metrics"))
         tasks.append(asyncio.create_task(watch(reload, app, hang_up, notifier), name="configuration"))
 
@@ -208,14 +215,14 @@ def state_directory() -> Path:
     return directory
 
 
-def _build(loaded: Loaded, paths: Sequence[Path], redactor: Redactor) -> Built:
+def _build(loaded: Loaded, paths: Sequence[Path], redactor: Redactor, key: NotedKey) -> Built:
     """Everything but the devices. Raises `ConfigError`."""
     programs: list[Program] = []
     config = loaded.config
     agents = _agents(loaded, paths, programs)
     starting = _starting_agent(agents, config, paths)
     settings = app_settings(config, starting, state_directory())
-    return Built(settings, transport_factory(config, redactor), agents, programs)
+    return Built(settings, transport_factory(config, redactor, key), agents, programs)
 
 
 def app_settings(config: Config, agent: RealtimeAgent[Any], state: Path) -> AppSettings:
@@ -310,12 +317,11 @@ class _Status:
         self._notifier.status(self._redactor.text(self._phase.value + self._detail))
 
 
-def transport_factory(config: Config, redactor: Redactor) -> Callable[[], Transport]:
+def transport_factory(config: Config, redactor: Redactor, read_key: NotedKey) -> Callable[[], Transport]:
     """Makes one transport per connection attempt; the key is read anew each time, and `redactor` told."""
     url = model_url(config.session)
     limits = _limits(config.link)
     proxy = config.link.proxy or None
-    read_key = api_key_reader(os.environ)
 
     def key() -> str | None:
         found = read_key()
