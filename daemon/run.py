@@ -22,7 +22,7 @@ from daemon.config.last_good import Booted, LastGood, load_or_last_good
 from daemon.config.layers import Problem
 from daemon.config.reload import Reload
 from daemon.config.schema import Config, Link
-from daemon.config.sources import Loaded
+from daemon.config.sources import Loaded, Sources
 from daemon.device_setup import open_devices, rebuilt
 from daemon.events import Phase
 from daemon.flight_ring import RingSettings
@@ -64,7 +64,6 @@ from daemon.volume import VolumeSettings
 log = logging.getLogger("harkd")
 
 STATE_DIRECTORY = "/var/lib/harkd"
-PRICES_FILE = Path("/etc/harkd/prices.toml")
 
 BASE64_BYTES_PER_S = 64_000
 """24 kHz 16-bit mono in base64: how `link.send_bound_s` becomes bytes."""
@@ -118,7 +117,7 @@ async def _run(
         [_Status(notifier, redactor).on_notice],
         redactor=redactor,
     )
-    stopping, again = asyncio.Event(), asyncio.Event()
+    stopping, again, hang_up = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def go_on_in_another_process() -> None:
         again.set()
@@ -144,10 +143,8 @@ async def _run(
     if journal is not None:
         journal.revision = lambda: app.config_revision
     metrics = MetricsFile(metrics_settings(booted.loaded.config), lambda: render(app.status()))
-    link_watch = LinkWatch(lambda: app.conductor.link, key)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    hang_up = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, hang_up.set)
     tasks = [asyncio.create_task(_feed_watchdog(notifier, app.healthy), name="watchdog")]
 
@@ -155,7 +152,7 @@ async def _run(
         _tell_ready(notifier)
         if booted.problems:
             app.on_config_problems(booted.problems)
-        tasks.append(asyncio.create_task(link_watch.run(), name="link watch"))
+        tasks.append(asyncio.create_task(LinkWatch(lambda: app.conductor.link, key).run(), name="link"))
         tasks.append(asyncio.create_task(metrics.run(), name="metrics"))
         tasks.append(asyncio.create_task(watch(reload, app, hang_up, notifier), name="configuration"))
 
@@ -221,11 +218,11 @@ def _build(loaded: Loaded, paths: Sequence[Path], redactor: Redactor, key: Noted
     config = loaded.config
     agents = _agents(loaded, paths, programs)
     starting = _starting_agent(agents, config, paths)
-    settings = app_settings(config, starting, state_directory())
+    settings = app_settings(config, starting, state_directory(), _prices(loaded.sources))
     return Built(settings, transport_factory(config, redactor, key), agents, programs)
 
 
-def app_settings(config: Config, agent: RealtimeAgent[Any], state: Path) -> AppSettings:
+def app_settings(config: Config, agent: RealtimeAgent[Any], state: Path, prices: PriceTable) -> AppSettings:
     """Everything about the box that is in the configuration and is not a device."""
     return AppSettings(
         talk=talk_settings(config.talk, config.link),
@@ -236,7 +233,7 @@ def app_settings(config: Config, agent: RealtimeAgent[Any], state: Path) -> AppS
         timers_path=state / "timers.json",
         state_path=state / "box.json",
         spending_path=state / "spending.json",
-        accounts=account_settings(config, _prices()),
+        accounts=account_settings(config, prices),
         recorder=RecorderSettings(
             Path(config.control.socket).parent / "flight", RingSettings(texts=config.flight.speech_text)
         ),
@@ -261,19 +258,16 @@ def check(place: Place) -> None:
     """Read everything that `run_daemon` would, and start nothing. Raises `ConfigError`."""
     loaded = load(place)
     _starting_agent(_agents(loaded, place.paths, []), loaded.config, place.paths)
-    _prices()
+    _prices(loaded.sources)
 
 
-def _prices() -> PriceTable:
+def _prices(sources: Sources) -> PriceTable:
     """Raises `ConfigError`."""
     try:
-        return load_prices(PRICES_FILE)
+        return load_prices((file.file, file.content) for file in sources.files if file.is_prices)
     except PriceError as error:
-        where = str(PRICES_FILE)
-        lines = str(error).splitlines()
-        raise ConfigError(
-            [Problem(where, 0, "", line.removeprefix(f"{where}: ")) for line in lines]
-        ) from None
+        lines = [line.partition(": ") for line in str(error).splitlines()]
+        raise ConfigError([Problem(where, 0, "", what) for where, _, what in lines]) from None
 
 
 def _agents(loaded: Loaded, paths: Sequence[Path], programs: list[Program]) -> dict[str, RealtimeAgent[Any]]:

@@ -10,7 +10,7 @@ from enum import Enum
 from daemon.config.layers import KeyPath, dotted, masked
 from daemon.config.schema import Config
 from daemon.config.section import Section
-from daemon.config.sources import Sources
+from daemon.config.sources import PRICES, Sources
 
 
 class Scope(Enum):
@@ -127,13 +127,17 @@ def diff(old: Config, new: Config) -> list[Change]:
 
 
 def diff_files(old: Sources, new: Sources) -> list[Change]:
-    """Every file of an agent or a tool that differs, came or went."""
+    """Every file of agents, tools or prices that differs, came or went."""
     before, after = _contents(old), _contents(new)
     return [
-        Change(name, "there" if name in before else None, "there" if name in after else None, AGENT)
+        Change(name, _there(name in before), _there(name in after), LIVE if name == PRICES else AGENT)
         for name in {**before, **after}
         if before.get(name) != after.get(name)
     ]
+
+
+def _there(is_there: bool) -> str | None:
+    return "there" if is_there else None
 
 
 def reaches(changes: Iterable[Change]) -> set[Reach]:
@@ -155,7 +159,11 @@ def _leaves(table: Mapping[str, object], path: KeyPath) -> Iterable[tuple[KeyPat
 
 def _contents(sources: Sources) -> dict[str, bytes]:
     """Of several paths with an agent of the same name the last one counts."""
-    return {file.name.partition("/")[2]: file.content for file in sources.files if file.is_agents}
+    return {
+        file.name.partition("/")[2]: file.content
+        for file in sources.files
+        if file.is_agents or file.is_prices
+    }
 
 
 def _shown(value: object) -> str:

@@ -12,7 +12,7 @@ from daemon.config.environment import settings_in
 from daemon.config.layers import Layer, Problem
 from daemon.config.schema import Config
 from daemon.config.signature import MANIFEST, SIGNATURE, SIGNERS_FILE, unsigned
-from daemon.config.sources import Loaded, SourceFile, Sources, parse_source, resolve
+from daemon.config.sources import PRICES, Loaded, SourceFile, Sources, parse_source, resolve
 
 KEY_FILE = Path("/etc/harkd/openai_api_key")
 _KEY_BOUND_BYTES = 4096
@@ -103,7 +103,7 @@ def files_of(path: Path, hostname: str = "") -> list[tuple[str, Path]]:
         layers.insert(0, "harkd.toml")
     layers += [f"agents/{name}" for name in _names(path / "agents", ".toml")]
     layers += [f"tools/{name}" for name in _names(path / "tools", ".py")]
-    layers += [name for name in (MANIFEST, SIGNATURE) if os.path.lexists(path / name)]
+    layers += [name for name in (PRICES, MANIFEST, SIGNATURE) if os.path.lexists(path / name)]
     return [(name, path / name) for name in layers]
 
 

@@ -10,6 +10,9 @@ from daemon.config.environment import parse_environment
 from daemon.config.layers import Layer, Problem, parse_layer, validate
 from daemon.config.schema import Config
 
+PRICES = "prices.toml"
+"""The operator's own prices, beside `harkd.toml`."""
+
 REVISION_CHARS = 12
 """48 bits: enough to tell the configurations of one box apart, and short enough to read out."""
 
@@ -24,13 +27,17 @@ class SourceFile:
 
     @property
     def is_settings(self) -> bool:
-        """Rather than an agent, a tool or a signature."""
+        """Rather than an agent, a tool, prices or a signature."""
         return self.name.split("/")[1] in ("harkd.toml", "conf.d", "devices")
 
     @property
     def is_agents(self) -> bool:
         """An agent or a tool."""
         return self.name.split("/")[1] in ("agents", "tools")
+
+    @property
+    def is_prices(self) -> bool:
+        return self.name.split("/")[1] == PRICES
 
 
 @dataclass(frozen=True, slots=True)

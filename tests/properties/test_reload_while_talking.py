@@ -22,6 +22,7 @@ from daemon.config.reload import Reload
 from daemon.config.schema import Config
 from daemon.config.settle import PATIENCE_S, RESTLESS_S, SHRUNK_S
 from daemon.config.sources import Loaded
+from daemon.price_file import load_prices
 from daemon.reloading import Built, Reloading
 from daemon.run import app_settings
 from daemon.settings import plain_agent
@@ -80,7 +81,7 @@ class Reloaded(Box):
         self.restarts += 1
 
     def _build(self, loaded: Loaded) -> Built:
-        settings = app_settings(loaded.config, plain_agent(loaded.config.session), self._state)
+        settings = app_settings(loaded.config, plain_agent(loaded.config.session), self._state, load_prices())
         nowhere: dict[str, Any] = {"control_path": None, "timers_path": None, "state_path": None}
         return Built(replace(settings, spending_path=None, **nowhere), self._open, {}, [])
 

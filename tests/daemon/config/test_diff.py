@@ -105,3 +105,14 @@ def test_secrets_are_not_shown() -> None:
     change = diff(Config(), Config(session=Session(url="wss://host/?api-key=abcxyz")))[0]
     assert "abcxyz" not in str(change)
     assert "api-key=***" in str(change)
+
+
+def test_prices_that_came_or_changed_are_live() -> None:
+    def sources(content: bytes | None) -> Sources:
+        return Sources((SourceFile("0/prices.toml", "etc/prices.toml", content),) if content else ())
+
+    assert [str(c) for c in diff_files(sources(None), sources(b"1"))] == [
+        'prices.toml: none -> "there" (live)'
+    ]
+    assert [c.reach for c in diff_files(sources(b"1"), sources(b"2"))] == [LIVE]
+    assert diff_files(sources(b"1"), sources(b"1")) == []
