@@ -15,6 +15,7 @@ class Refusal(Enum):
     QUOTA = "rate limit or quota"
     SERVER = "server trouble"
     NETWORK = "network"
+    CLOCK = "clock of this machine"
 
 
 class TransportRefused(Exception):

@@ -15,6 +15,7 @@ import os
 import re
 import socket
 import ssl
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from websockets.exceptions import (
     ConnectionClosed,
     InvalidHandshake,
     InvalidProxy,
+    InvalidProxyStatus,
     InvalidStatus,
     ProxyError,
 )
@@ -388,11 +390,13 @@ def _refused(error: Exception, address: SplitResult, open_timeout_s: float) -> T
     if isinstance(error, TimeoutError):
         detail = f"no answer from {where} within {open_timeout_s:g} s"
     elif isinstance(error, ssl.SSLCertVerificationError):
-        detail = f"the certificate of {where} was not accepted: {error.verify_message}; is the clock right?"
+        return _refused_by_certificate(error, where)
     elif isinstance(error, ssl.SSLError):
         detail = f"no secure connection to {where}: {error.reason or 'TLS failed'}"
     elif isinstance(error, (socket.gaierror, UnicodeError)):
         detail = f"the name {address.hostname} cannot be resolved; is there a network?"
+    elif isinstance(error, InvalidProxyStatus) and error.response.status_code == 407:
+        detail = f"the proxy in front of {where} wants a password, which it cannot be given"
     elif isinstance(error, (ProxyError, InvalidProxy, ImportError)):
         detail = f"the proxy in front of {where} cannot be used: {type(error).__name__}"
     elif isinstance(error, OSError):
@@ -402,23 +406,51 @@ def _refused(error: Exception, address: SplitResult, open_timeout_s: float) -> T
     return TransportRefused(Refusal.NETWORK, detail)
 
 
+_NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_... of OpenSSL
+
+
+def _refused_by_certificate(error: ssl.SSLCertVerificationError, where: str) -> TransportRefused:
+    if error.verify_code == _NOT_YET_VALID:
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        return TransportRefused(
+            Refusal.CLOCK, f"the clock of this machine is wrong, it says {today}: waiting for the right time"
+        )
+    guess = (
+        "is the clock right?" if error.verify_code == _EXPIRED else "is there a login page of the network?"
+    )
+    detail = f"the certificate of {where} was not accepted: {error.verify_message}; {guess}"
+    return TransportRefused(Refusal.NETWORK, detail)
+
+
+_WEB_PAGE = (Refusal.NETWORK, "a web page came instead of the server: does the network want a login?")
+
 _BY_STATUS = {
+    200: _WEB_PAGE,
+    302: _WEB_PAGE,
+    303: _WEB_PAGE,
+    307: _WEB_PAGE,
     401: (Refusal.KEY, "the API key was refused"),
     402: (Refusal.QUOTA, "the account has no credit"),
     403: (Refusal.FORBIDDEN, "the key is not allowed to use this model or address"),
     429: (Refusal.QUOTA, "rate limit or quota reached"),
+    511: _WEB_PAGE,  # by its name: network authentication required
 }
+
+_PASSING = frozenset({"rate_limit_exceeded", "slow_down", "server_overloaded"})
+"""Codes of a 429 that waiting mends: nobody has to pay a bill."""
 
 
 def _refused_by_status(error: InvalidStatus, address: SplitResult) -> TransportRefused:
     status = error.response.status_code
-    if status in _BY_STATUS:
+    code = _error_code(error.response.body)
+    if code in _PASSING:
+        refusal, sentence = Refusal.SERVER, "too many requests just now"
+    elif status in _BY_STATUS:
         refusal, sentence = _BY_STATUS[status]
     elif status >= 500:
         refusal, sentence = Refusal.SERVER, "the server has trouble"
     else:
         refusal, sentence = Refusal.MODEL, f"{_shown(address)} does not know this model or address"
-    code = _error_code(error.response.body)
     said = f"HTTP {status}, {code}" if code else f"HTTP {status}"
     return TransportRefused(refusal, f"{sentence} ({said})", status)
 

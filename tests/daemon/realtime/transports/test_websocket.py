@@ -118,7 +118,9 @@ def test_configured_proxy_that_is_down_is_network_trouble() -> None:
 @pytest.mark.parametrize(
     ("status", "refusal"),
     [
+        (200, Refusal.NETWORK),
         (301, Refusal.MODEL),
+        (302, Refusal.NETWORK),
         (400, Refusal.MODEL),
         (401, Refusal.KEY),
         (402, Refusal.QUOTA),
@@ -127,6 +129,7 @@ def test_configured_proxy_that_is_down_is_network_trouble() -> None:
         (429, Refusal.QUOTA),
         (500, Refusal.SERVER),
         (503, Refusal.SERVER),
+        (511, Refusal.NETWORK),
     ],
 )
 def test_status_of_the_upgrade_decides_the_refusal(status: int, refusal: Refusal) -> None:
@@ -203,6 +206,87 @@ def test_certificate_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
     refused = asyncio.run(run())
     assert refused.refusal is Refusal.NETWORK
     assert "certificate of 127.0.0.1" in str(refused)
+
+
+SIGNS_ANYTHING = """
+[ca]
+default_ca = us
+[us]
+database = {0}/index
+new_certs_dir = {0}
+rand_serial = yes
+default_md = sha256
+policy = names
+[names]
+commonName = supplied
+"""
+
+
+def certificate_valid_from(start: str, end: str, directory: Path) -> ssl.SSLContext:
+    """Of localhost, signed by itself; times as YYYYMMDD. In `directory`/cert.pem, for whoever trusts it."""
+    (directory / "index").touch()
+    (directory / "ca.conf").write_text(SIGNS_ANYTHING.format(directory))
+    key, request, certificate = (str(directory / name) for name in ("key.pem", "request.pem", "cert.pem"))
+    make = "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost"
+    subprocess.run([*make.split(), "-keyout", key, "-out", request], check=True, capture_output=True)
+    times = f"-startdate {start}000000Z -enddate {end}000000Z"
+    sign = f"openssl ca -batch -selfsign -notext -config {directory}/ca.conf {times} -keyfile {key}"
+    subprocess.run([*sign.split(), "-in", request, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "refusal", "sentence"),
+    [
+        ("20600101", "20610101", Refusal.CLOCK, "the clock of this machine is wrong, it says 2"),
+        ("20200101", "20210101", Refusal.NETWORK, "is the clock right?"),
+    ],
+)
+def test_certificate_of_another_time_is_a_question_of_the_clock(
+    start: str,
+    end: str,
+    refusal: Refusal,
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    context = certificate_valid_from(start, end, tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+
+    async def run() -> TransportRefused:
+        async with server(stay, ssl=context) as url:
+            return await refusal_of(url.replace("127.0.0.1", "localhost"), api_key=lambda: KEY)
+
+    refused = asyncio.run(run())
+    assert refused.refusal is refusal, str(refused)
+    assert sentence in str(refused)
+
+
+def test_limit_of_requests_that_passes_is_no_bill_to_be_paid() -> None:
+    refused = asyncio.run(refusal_by_status(429, '{"error":{"code":"rate_limit_exceeded"}}'))
+    assert (refused.refusal, str(refused)) == (
+        Refusal.SERVER,
+        "too many requests just now (HTTP 429, rate_limit_exceeded)",
+    )
+
+
+def test_proxy_that_wants_a_password_says_so() -> None:
+    async def run() -> TransportRefused:
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+            writer.close()
+
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as proxy:
+            port = proxy.sockets[0].getsockname()[1]
+            return await refusal_of("wss://example.invalid/", proxy=f"http://127.0.0.1:{port}")
+
+    refused = asyncio.run(run())
+    assert refused.refusal is Refusal.NETWORK
+    assert "wants a password" in str(refused)
 
 
 @pytest.mark.parametrize(
