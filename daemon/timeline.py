@@ -21,6 +21,9 @@ SESSION_BYTES_PER_MS = 48
 GAP_PERIODS = 3
 """So many periods without one, and the microphone was closed meanwhile."""
 
+NOTED_WITHIN_S = 0.05
+"""What an event caused is noted so soon after it."""
+
 _BUSY = (Phase.LISTENING, Phase.THINKING, Phase.SPEAKING)
 
 
@@ -84,7 +87,10 @@ def page(flight: Flight, name: str, number: int | None = None) -> str:
         f"written ({header.why}, {header.wall})."
     )
     rows = "".join(_row(row) for row in _table(moments, turn.start))
-    return _PAGE.format(title=title, about=escape(about), drawing=draw(picture), rows=rows, style=_STYLE)
+    words = "".join(f"<p>{escape(line)}</p>\n" for line in _words(facts, turn))
+    return _PAGE.format(
+        title=title, about=escape(about), drawing=draw(picture), rows=rows, words=words, style=_STYLE
+    )
 
 
 # ---- what happened ---------------------------------------------------------------
@@ -124,8 +130,8 @@ def _turns(facts: _Facts) -> list[Turn]:
 def _moments(facts: _Facts, turn: Turn) -> list[Moment]:
     """What the turn is measured by, in order; at most one of each, and only what happened."""
     exchange = next((n.values for n in facts.noted("exchange") if _holds(turn, n.values["opened_at"])), {})
-    heard_ms = [note.values["heard_ms"] for note in facts.noted("cut") if turn.start < note.at <= turn.end]
-    after = f"interrupted, {heard_ms[-1] / 1000:.2f} s heard" if heard_ms else "interrupted"
+    cuts = [said for at, said in _cuts(facts) if turn.start < at <= turn.end]
+    after = f"interrupted{cuts[-1].removeprefix('cut')}" if cuts else "interrupted"
     candidates: list[tuple[str, list[float | None]]] = [
         (what, [*facts.events(kind)]) for kind, what in _BEGINNINGS.items()
     ]
@@ -143,6 +149,14 @@ def _moments(facts: _Facts, turn: Turn) -> list[Moment]:
     for what, ends in (("silence", facts.events(ev.PlaybackDrained)), (after, facts.commands(ev.Interrupt))):
         moments += [Moment(at, what) for at in ends if turn.start < at <= turn.end][-1:]
     return sorted(moments, key=lambda moment: moment.at)
+
+
+def _cuts(facts: _Facts) -> Iterator[tuple[float, str]]:
+    """When an answer was cut, and how much of it had been heard, which is noted right after."""
+    notes = [*facts.noted("cut")]
+    for at in facts.commands(ev.Interrupt):
+        heard_ms = [note.values["heard_ms"] for note in notes if at <= note.at <= at + NOTED_WITHIN_S][:1]
+        yield at, f"cut, {heard_ms[0] / 1000:.2f} s heard" if heard_ms and heard_ms[0] else "cut"
 
 
 _BEGINNINGS = {
@@ -170,6 +184,17 @@ def _table(moments: Sequence[Moment], start: float) -> Iterator[tuple[str, str, 
         before = moment.at
 
 
+def _words(facts: _Facts, turn: Turn) -> Iterator[str]:
+    """What was said, if words were recorded."""
+    during = [note for note in facts.notes if _holds(turn, note.at)]
+    for note in during:
+        if note.kind == "user said" and note.values.get("text"):
+            yield f"Understood: {note.values['text']}"
+    answer = "".join(str(note.values.get("text", "")) for note in during if note.kind == "transcript_delta")
+    if answer.strip():
+        yield f"Answer, as far as it was made: {answer.strip()}"
+
+
 # ---- lanes -----------------------------------------------------------------------
 
 
@@ -185,7 +210,8 @@ def _lanes(facts: _Facts, turn: Turn) -> list[Lane]:
             _downlink(facts),
             Lane("words", marks=[Mark(n.at, "words", "") for n in facts.noted("transcript_delta")]),
             Lane("waiting", curve=_waiting(facts)),
-            Lane("heard", [Bar(*span, "heard", "") for span in _sounding(facts)]),
+            _heard(facts),
+            _link(facts),
             _trouble(facts),
         )
     ]
@@ -292,6 +318,12 @@ def _sounding(facts: _Facts) -> Iterator[tuple[float, float]]:
         yield heard_at, next((end for end in ends if end >= heard_at), facts.end)
 
 
+def _heard(facts: _Facts) -> Lane:
+    bars = [Bar(*span, "heard", "") for span in _sounding(facts)]
+    cut_short = [(at, said) for at, said in _cuts(facts) if any(bar.end == at for bar in bars)]
+    return Lane("heard", bars, [Mark(at, "bad", said) for at, said in cut_short])
+
+
 def _waiting(facts: _Facts) -> list[tuple[float, float]]:
     """Milliseconds of answers queued and not heard: as measured, and between two measures as it follows."""
     points: list[tuple[float, float]] = []
@@ -311,11 +343,17 @@ def _waiting(facts: _Facts) -> list[tuple[float, float]]:
     return points
 
 
+def _link(facts: _Facts) -> Lane:
+    return Lane("link", [], [Mark(note.at, "link", _said(note)) for note in facts.noted("link")])
+
+
+def _said(note: Note) -> str:
+    return ": ".join(str(value) for value in note.values.values() if value)
+
+
 def _trouble(facts: _Facts) -> Lane:
     marks = [Mark(error.at, "bad", error.error) for error in facts.errors]
-    for note in facts.noted("link", "error", "crash", "device"):
-        said = [str(value) for value in note.values.values() if value]
-        marks.append(Mark(note.at, "link" if note.kind == "link" else "bad", ": ".join(said)))
+    marks += [Mark(note.at, "bad", _said(note)) for note in facts.noted("error", "crash", "device")]
     for step in facts.steps:
         for command in step.commands:
             if isinstance(command, ev.Refuse):
@@ -350,11 +388,11 @@ _PAGE = """\
 {drawing}
 <p class="key"><i class="captured"></i>captured <i class="speech"></i>speech <i class="preroll"></i>pre-roll
 <i class="up"></i>sent up <i class="answer"></i>answer being made <i class="audio"></i>audio arrives
-<i class="words"></i>words arrive <i class="heard"></i>heard</p>
+<i class="words"></i>words arrive <i class="curve"></i>waiting to be heard <i class="heard"></i>heard <i class="bad"></i>cut, trouble</p>
 <table>
 <tr><th></th><th></th><th>since the turn began</th><th>since the moment before</th></tr>
 {rows}</table>
-</body>
+{words}</body>
 </html>
 """
 
@@ -386,8 +424,8 @@ svg .dim, .axis text { fill: var(--dim); }
 .audio { stroke: var(--audio); background: var(--audio); }
 .words { stroke: var(--words); background: var(--words); }
 .heard { fill: var(--heard); background: var(--heard); }
-.bad { stroke: var(--bad); } .link { stroke: var(--dim); }
-.curve { fill: var(--curve); fill-opacity: .3; stroke: var(--curve); }
+.bad { stroke: var(--bad); stroke-width: 2.5; background: var(--bad); } .link { stroke: var(--dim); }
+.curve { fill: var(--curve); fill-opacity: .3; stroke: var(--curve); background: var(--curve); }
 .phase-listening { fill: var(--listening); } .phase-thinking { fill: var(--thinking); }
 .phase-speaking { fill: var(--speaking); } .phase-offline, .phase-connecting, .phase-idle,
 .phase-ringing, .phase-follow_up { fill: var(--rest); }

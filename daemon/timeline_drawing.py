@@ -130,9 +130,13 @@ def _lane(picture: Picture, lane: Lane, y: float, height: float) -> Iterator[str
         path = f'x1="{x:.1f}" y1="{y}" x2="{x:.1f}" y2="{y + height}"'
         yield f'<line class="{mark.kind}" {path}>{said}</line>'
         width = len(mark.label) * CHAR
-        if mark.label and x > free_from and x + width + 4 < WIDTH:
-            yield f'<text x="{x + 4:.1f}" y="{y + height / 2 + 4:.1f}">{escape(mark.label)}</text>'
-            free_from = x + width + 8
+        if not mark.label or x <= free_from:
+            continue
+        text_y, fits = y + height / 2 + 4, x + width + 4 < WIDTH
+        if fits or x - width - 4 > max(free_from, LEFT):
+            place = f'x="{x + 4:.1f}"' if fits else f'x="{x - 4:.1f}" text-anchor="end"'
+            yield f'<text {place} y="{text_y:.1f}">{escape(mark.label)}</text>'
+            free_from = x + width + 8 if fits else x
     yield "</g>"
 
 

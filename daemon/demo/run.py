@@ -17,9 +17,11 @@ from daemon.control import request
 from daemon.demo.report import Evidence, figures, shortcomings, table
 from daemon.demo.stage import DemoError, Stage
 from daemon.events import Phase
+from daemon.flight_ring import RingSettings
 from daemon.realtime.transports.port import Transport
 from daemon.realtime.transports.recorded import RecordingTransport
 from daemon.realtime.transports.websocket import WebSocketTransport
+from daemon.recorder import RecorderSettings
 from daemon.settings import model_settings, model_url, plain_agent
 from daemon.simulator import Script, SimulatorServer, load_script
 from daemon.talk import TalkSettings
@@ -78,8 +80,9 @@ async def recorded_demo(devices: Devices, talker: Talker, files: DemoFiles, out:
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(SimulatorServer(script=answers_script(files.script)))
         stage.line("simulator", simulator.url)
-        await _start_box(stack, devices, simulator.url, files, stage)
+        box, _ = await _start_box(stack, devices, simulator.url, files, stage)
         await _converse(stage, talker, files)
+        recording = await box.recorder.save("demo")
         received, sent = list(simulator.received), [event for _, event in simulator.sent]
     evidence = Evidence(
         received, sent, *_read_wav(files.heard), round(devices.speaker.format.period_s * 1000)
@@ -88,6 +91,7 @@ async def recorded_demo(devices: Devices, talker: Talker, files: DemoFiles, out:
     problems = shortcomings(stage.story, rows)
     out.write(f"\n{table(rows)}\n\n")
     out.write(f"what was heard: {files.heard}\nwhat was on the wire: {files.session}\n")
+    out.write(f"what the box decided: {recording} (harkd timeline FILE -o turn.html draws it)\n")
     for problem in problems:
         out.write(f"NOT AS IT SHOULD BE: {problem}\n")
     return 1 if problems else 0
@@ -99,15 +103,15 @@ async def live_demo(devices: Devices, files: DemoFiles, out: IO[str]) -> None:
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(SimulatorServer())
         stage.line("simulator", simulator.url)
-        box = await _start_box(stack, devices, simulator.url, files, stage)
+        _, running = await _start_box(stack, devices, simulator.url, files, stage)
         stage.line("ready", "hold the space bar (or tap it) to talk, Ctrl-C to end")
-        await box
+        await running
 
 
 async def _start_box(
     stack: AsyncExitStack, devices: Devices, url: str, files: DemoFiles, stage: Stage
-) -> asyncio.Task[None]:
-    """Start the box and have the stack stop it; the task ends early only if the box fails."""
+) -> tuple[App, asyncio.Task[None]]:
+    """Start the box and have the stack stop it; the task, which runs it, ends early only if the box fails."""
     recording = stack.enter_context(files.session.open("w", encoding="utf-8"))
     clock = asyncio.get_running_loop().time
 
@@ -124,6 +128,7 @@ async def _start_box(
         model_settings(session, Talk()),
         url,
         files.socket,
+        recorder=RecorderSettings(files.out, RingSettings(texts=True)),  # of nobody's words but ours
         volume=VolumeSettings(start_percent=100),  # so that what was heard can be compared with what was said
     )
     app = App(settings, devices, open_transport, [stage.on_notice])
@@ -139,7 +144,7 @@ async def _start_box(
     waiter = asyncio.create_task(ready.wait())
     await asyncio.wait({waiter, task}, return_when=asyncio.FIRST_COMPLETED)
     waiter.cancel()
-    return task
+    return app, task
 
 
 async def _converse(stage: Stage, talker: Talker, files: DemoFiles) -> None:

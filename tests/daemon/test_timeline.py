@@ -127,3 +127,29 @@ def test_answer_that_waits_is_drawn_between_its_measures() -> None:
     top, bottom = min(heights), max(heights)
     shown = [round((bottom - height) / (bottom - top) * 2000) for height in heights]
     assert shown == pytest.approx([0, 0, 2000, 1000, 1050, 50, 0, 0, 0], abs=4)
+
+
+def test_cut_is_drawn_where_it_was_with_what_had_been_heard() -> None:
+    recorded = flight(
+        (1.0, ev.Pressed()),
+        (1.5, ev.Released()),
+        (2.0, ev.AnswerStarted("r1")),
+        (2.1, ev.PlaybackStarted()),
+        (3.0, ev.Pressed()),
+        more=(
+            Note(102.1, "first sound", {"heard_at": 102.1}),
+            Note(103.002, "cut", {"heard_ms": 900.0, "waiting_ms": 50.0}),  # a clock goes on meanwhile
+        ),
+    )
+    html = page(recorded, "a", 1)
+    assert moments(html)[-1] == "interrupted, 0.90 s heard"
+    assert "cut, 0.90 s heard" in labels(html)
+
+
+def test_words_are_shown_if_they_were_recorded() -> None:
+    story = ((1.0, ev.Ask("x")), (2.0, ev.AnswerStarted("r1")), (4.0, ev.Tick()))
+    said = [{"text": "It is", "chars": 5}, {"text": " <three>.", "chars": 9}]
+    notes = tuple(Note(102.0 + n, "transcript_delta", values) for n, values in enumerate(said))
+    assert "Answer, as far as it was made: It is &lt;three&gt;." in page(flight(*story, more=notes), "a")
+    unsaid = tuple(Note(102.0, "transcript_delta", {"chars": 5}) for _ in said)
+    assert "Answer, as far" not in page(flight(*story, more=unsaid), "a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import wave
@@ -15,6 +16,10 @@ HARKD = Path(sys.executable).with_name("harkd")
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([HARKD, "demo", *arguments], capture_output=True, text=True, timeout=60)
+
+
+def harkd(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([HARKD, *arguments], capture_output=True, text=True, timeout=60, check=True)
 
 
 def test_demo_shows_a_conversation_and_leaves_the_evidence(tmp_path: Path) -> None:
@@ -30,6 +35,23 @@ def test_demo_shows_a_conversation_and_leaves_the_evidence(tmp_path: Path) -> No
     assert sent.count("input_audio_buffer.commit") == 2
     assert sent.count("response.cancel") + sent.count("conversation.item.truncate") >= 1
     assert any(isinstance(frame, FromServer) for frame in recording)
+    [flight] = tmp_path.glob("flight-*-demo.jsonl")
+    assert str(flight) in result.stdout
+    assert "no difference in" in harkd("replay", str(flight)).stdout
+    harkd("timeline", str(flight), "-o", str(tmp_path / "turn.html"), "--turn", "1")
+    page = (tmp_path / "turn.html").read_text()
+    for drawn in (
+        "press",
+        "release",
+        "commit",
+        "first sound",
+        "interrupted, ",
+        "waiting",
+        "heard",
+        "pre-roll",
+    ):
+        assert drawn in page
+    assert not re.search(r"https?:|src=|@import|<script|url\(", page)  # opens without a network
 
 
 def test_demo_read_by_a_program_that_has_enough_ends_quietly(tmp_path: Path) -> None:
