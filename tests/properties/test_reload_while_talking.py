@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,8 +102,10 @@ class Reloaded(Box):
     async def follow(self) -> None:
         """What `Reload.run` does, without its threads."""
         clock = asyncio.get_running_loop().time
-        while True:
-            await asyncio.sleep(min(0.05, max(0.001, self.reload.step(clock()) - clock())))
+        while not self._stopping.is_set():
+            due = self.reload.step(clock())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), min(0.05, max(0.001, due - clock())))
 
 
 @dataclass

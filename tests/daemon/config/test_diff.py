@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.config.diff import TABLE, Change, Reach, Scope, diff, diff_files, reaches, scope_of
+from daemon.config.diff import LIVE, TABLE, Change, Reach, Scope, diff, diff_files, reaches, scope_of
 from daemon.config.hardware import Button, Light, Volume
 from daemon.config.schema import Config, Session, Talk
 from daemon.config.section import keys_of
