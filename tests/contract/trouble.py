@@ -156,9 +156,23 @@ class Troubled(Box):
         await self.live(periods, ROOM * (periods * PERIOD_FRAMES))
 
     async def wait(self, seconds: float) -> None:
-        """Let a long time pass; no sound goes in or out."""
-        await asyncio.sleep(seconds)
+        """Let a long time pass; nothing is heard by the microphone."""
+        until = asyncio.get_running_loop().time() + seconds
+        while (left := until - asyncio.get_running_loop().time()) > 1e-6:
+            await asyncio.sleep(min(1.0, left))
+            if self.app.sound.speaker_tap.queued_frames:
+                await self.settle()
+                self.speaker.play(100)
         await self.settle()
+
+    async def comes_back(self) -> None:
+        """The link, within the longest pause between two attempts."""
+        self.out = None
+        for _ in range(35):
+            await self.wait(1.0)
+            if self.phase not in (Phase.OFFLINE, Phase.CONNECTING) and self.server.events:
+                return
+        raise AssertionError("no connection")
 
     async def converses(self, number: int = 1) -> None:
         """Somebody asks a question, and hears the whole answer."""

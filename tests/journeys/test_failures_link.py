@@ -70,8 +70,7 @@ async def test_link_lost(moment: str) -> None:
         await box.hums(150)
         if moment == "speaking":
             assert ANSWER in box.speaker.played
-        box.out = None
-        await box.wait(5.0)
+        await box.comes_back()
         await box.hums(30)
         assert "connection closed (1006: reset)" in box.lines
         assert len(box.lines) <= 3, box.lines
