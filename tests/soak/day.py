@@ -1,9 +1,10 @@
-"""Lets a household live for hours of virtual time, and tells what it cost: `python -m tests.soak.day --help`."""
+"""Lets a household live for hours of virtual time; says what became of it: `python -m tests.soak.day`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import gc
 import json
 import os
@@ -12,16 +13,18 @@ import tempfile
 import threading
 import time
 import tracemalloc
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from daemon.talk import Capture, TalkMode
 from tests.soak.household import Household
 from tests.soak.soak_loop import SoakLoop, run_day
 
 
 def rss_kb() -> int:
+    """What is in use, without what the allocator only keeps for later."""
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     with open("/proc/self/statm") as stream:
         return int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
 
@@ -46,9 +49,8 @@ async def day(options: argparse.Namespace, report: dict[str, Any]) -> None:
         household = Household(
             Path(folder),
             options.seed,
-            mode=TalkMode(options.mode),
-            capture=Capture(options.capture),
-            speaker_always_open=options.capture == "always",
+            mode=options.mode,
+            capture=options.capture,
             turns_per_hour=options.turns,
             troubles_per_hour=options.troubles,
         )
@@ -57,7 +59,9 @@ async def day(options: argparse.Namespace, report: dict[str, Any]) -> None:
 
         def on_hour(hour: int) -> None:
             hours.append(counts())
-            print(f"hour {hour + 1}: {hours[-1]} turns {len(household.attempts)}", file=sys.stderr, flush=True)
+            print(
+                f"hour {hour + 1}: {hours[-1]} turns {len(household.attempts)}", file=sys.stderr, flush=True
+            )
             if options.trace and hour + 1 in (options.warm, round(options.hours)):
                 snapshots.append(tracemalloc.take_snapshot())
 
@@ -66,10 +70,34 @@ async def day(options: argparse.Namespace, report: dict[str, Any]) -> None:
             await household.mend()
             at_rest = counts()
             summary(household, report)
-        report |= {"hours": hours, "at_rest": at_rest, "after": counts(), "virtual_s": round(loop.time() - 1000)}
+        report["warm"] = hours[min(options.warm, len(hours)) - 1]
+        saved = json.loads((Path(folder) / "spending.json").read_text())
+        report["saved_answers"] = sum(of_day["answers"] for of_day in saved["days"].values())
+        report |= {
+            "hours": hours,
+            "at_rest": at_rest,
+            "after": counts(),
+            "virtual_s": round(loop.time() - 1000),
+        }
         if len(snapshots) == 2:
             top = snapshots[1].compare_to(snapshots[0], "lineno")[:25]
-            report["grown"] = [f"{stat.size_diff / 1024:+.0f} KiB {stat.count_diff:+} {stat.traceback}" for stat in top]
+            report["grown"] = [
+                f"{stat.size_diff / 1024:+.0f} KiB {stat.count_diff:+} {stat.traceback}" for stat in top
+            ]
+
+
+def wrong_commits(household: Household) -> list[str]:
+    """What the service got and should not have, or the other way round."""
+    wrong = []
+    for attempt in household.attempts:
+        got = household.service.commits[attempt.level]
+        sent = any(exchange.committed_at is not None for exchange in attempt.exchanges)
+        if not attempt.level:
+            continue
+        lost = any(exchange.reason.startswith("lost") for exchange in attempt.exchanges)  # on a silent line
+        if (got > 0) != sent and not (sent and lost and attempt.outcome != "heard"):
+            wrong.append(f"{got} commits of {attempt}")
+    return wrong
 
 
 def summary(household: Household, report: dict[str, Any]) -> None:
@@ -84,11 +112,16 @@ def summary(household: Household, report: dict[str, Any]) -> None:
         "outcomes": outcomes,
         "exchanges": household.exchanges,
         "begun": app.conductor.exchanges._count,
+        "reasons": dict(household.reasons),
+        "told": household.journal.exchanges,
         "ended": dict(household.ended),
         "troubles": dict(household.troubles),
         "problems": household.problems,
         "log_lines": sum(household.journal.lines.values()),
         "log_most_per_hour": max(household.journal.lines.values(), default=0),
+        "attempts_most_per_hour": max(
+            Counter(int(attempt.at // 3600) for attempt in household.attempts).values(), default=0
+        ),
         "log_kinds": household.journal.kinds.most_common(60),
         "errors": household.journal.errors,
         "commits": sum(household.service.commits.values()),
@@ -103,10 +136,20 @@ def summary(household: Household, report: dict[str, Any]) -> None:
         "speaker_periods": household.speaker.periods,
         "light_frames": household.light.shown,
         "money": app.books.summary(),
+        "answers": household.service.answers,
+        "session_tokens": app.agents.session.usage.total_tokens,
+        "commits_of_others": wrong_commits(household),
         "usages": household.service.usages,
         "tokens": household.service.tokens,
         "counters": str(app.conductor.link.protocol.counters)[:600],
-        "unaccounted": [repr(a) for a in household.attempts if a.outcome in ("nothing", "answered twice")][:20],
+        "unaccounted": [repr(a) for a in household.attempts if a.outcome in ("nothing", "counted twice")][
+            :20
+        ],
+        "unexplained": [
+            repr(a)
+            for a in household.attempts
+            if any(e.ended == "unanswered" and not e.reason for e in a.exchanges)
+        ][:20],
     }
 
 

@@ -104,7 +104,7 @@ class DaySpeaker(_Clocked):
     def __init__(self, rate_hz: int = 24_000, period_ms: int = 20) -> None:
         super().__init__("loudspeaker", rate_hz, period_ms)
         self.underflows = 0
-        self.sounding_periods = 0
+        self.sounded_at = float("-inf")
         self._pulled_frames = self._pulled_before = 0
         self._silence = b""
 
@@ -122,7 +122,7 @@ class DaySpeaker(_Clocked):
         pcm = self._use(self._format.period_frames)
         self._pulled_frames += self._format.period_frames
         if pcm != self._silence:
-            self.sounding_periods += 1
+            self.sounded_at = self._loop.time()
 
 
 class DayLight:

@@ -1,4 +1,4 @@
-"""One box in a household for hours of virtual time: who uses it, what breaks meanwhile, what became of it all."""
+"""One box in a household: who uses it, what breaks meanwhile, and what became of it all."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from daemon.app import App, AppSettings, Devices
+from daemon.app import App
 from daemon.bindings import Bindings
+from daemon.box import Devices
+from daemon.config.files import Place, load
+from daemon.config.last_good import LastGood
+from daemon.config.reload import Reload
+from daemon.config.sources import Loaded
 from daemon.decisions.state import FLOOR
-from daemon.ears import EarSettings
-from daemon.money.accounts import AccountSettings
+from daemon.health import Port
 from daemon.notices import Exchange, ExchangeEnded, Notice, Refused
+from daemon.notify import Notifier
 from daemon.price_file import load_prices
 from daemon.realtime import RealtimeAgent, function_tool
 from daemon.recorder import RecorderSettings
+from daemon.reloading import Built, Reloading, watch
+from daemon.run import app_settings
 from daemon.simulator.script import FunctionCall
-from daemon.sound_devices import SoundSettings
-from daemon.talk import BargeIn, Capture, TalkMode, TalkSettings
+from daemon.talk import TalkMode
 from daemon.tools import BUILT_IN_TOOLS
 from daemon.transitions import Alarm, Link
-from daemon.upload_gate import GateSettings
 from hw.fakes import FakeButton
 from tests.soak.devices import DayLight, DayMicrophone, DaySpeaker, DayVoiceDetector, call_in_time
 from tests.soak.service import Service
@@ -93,13 +98,12 @@ class Attempt:
 
     @property
     def outcome(self) -> str:
-        if len(self.exchanges) > 1:
-            return "answered twice"
         if self.exchanges:
-            return str(self.exchanges[0].ended)
+            *earlier, last = self.exchanges  # a word cut in two by a lost link is two questions
+            return str(last.ended) if all(exchange.reason for exchange in earlier) else "counted twice"
         if self.refused:
             return "refused"
-        return self.instead or "nothing"
+        return self.instead or ("nothing" if self.ready else "not listened to")
 
 
 class Journal(logging.Handler):
@@ -111,9 +115,12 @@ class Journal(logging.Handler):
         self.lines: Counter[int] = Counter()  # by hour
         self.kinds: Counter[str] = Counter()
         self.errors: list[str] = []
+        self.exchanges = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines[int(self._now() // 3600)] += 1
+        message = record.getMessage()
+        self.exchanges += message.startswith("exchange ")
         if len(self.kinds) < 300:
             self.kinds[f"{record.levelname} {record.msg}"] += 1
         if record.levelno >= logging.ERROR and len(self.errors) < 50:
@@ -128,15 +135,15 @@ class Household:
         folder: Path,
         seed: int,
         *,
-        mode: TalkMode = TalkMode.HOLD,
-        capture: Capture = Capture.ON_DEMAND,
-        speaker_always_open: bool = False,
+        mode: str = "hold",
+        capture: str = "on_demand",
         turns_per_hour: float = 45.0,
         troubles_per_hour: float = 12.0,
     ) -> None:
         self.chance = random.Random(seed)
         self.loop = loop = asyncio.get_running_loop()
-        self.mode = mode
+        self.folder = folder
+        self._mode, self._capture, self._variant = mode, capture, 0
         self.service = Service(random.Random(seed + 1))
         self.microphone, self.speaker = DayMicrophone(), DaySpeaker()
         self.light = DayLight()
@@ -146,41 +153,19 @@ class Household:
         self.attempts: list[Attempt] = []
         self.troubles: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
         self.exchanges = 0
         self.problems: list[str] = []
         self._troubled_until = 0.0
         self.journal = Journal(lambda: loop.time() - 1000)
-        settings = AppSettings(
-            TalkSettings(
-                mode=mode,
-                barge_in=BargeIn.SERVER_VAD if mode is TalkMode.HANDS_FREE else BargeIn.BUTTON,
-                capture=capture,
-                follow_up_s=4.0,
-            ),
-            agents(),
-            model_settings={
-                "audio": {
-                    "input": {
-                        "turn_detection": {"type": "server_vad", "interrupt_response": False}
-                        if mode is TalkMode.HANDS_FREE
-                        else None,
-                        "transcription": {"model": "gpt-4o-mini-transcribe"},
-                    }
-                }
-            },
-            timers_path=folder / "timers.json",
-            state_path=folder / "box.json",
-            spending_path=folder / "spending.json",
-            accounts=AccountSettings(load_prices(Path("/nowhere")), model="gpt-realtime"),
-            recorder=RecorderSettings(folder / "flight"),
-            sound=SoundSettings(speaker_always_open=speaker_always_open),
-            ears=EarSettings(),
-            gate=GateSettings() if mode is TalkMode.HANDS_FREE else None,
-            earcons=True,
-            prompts="en",
-        )
+        self._agent = agents()
+        (folder / "etc").mkdir()
+        self.write_config()
+        place = Place((folder / "etc",))
+        loaded = load(place)
+        built = self._build(loaded)
         self.app = App(
-            settings,
+            built.settings,
             Devices(
                 self.microphone,
                 self.speaker,
@@ -197,7 +182,67 @@ class Household:
             lambda: DAYBREAK + loop.time() + self.clock_ahead_s,
             call_device=call_in_time,
         )
+        reloading = Reloading(
+            self.app, built, self._build, lambda devices, loaded, changed: devices, self._stop_it
+        )
+        self.reload = Reload(
+            place,
+            loaded,
+            reloading.apply,
+            lambda: self.app.is_between_turns,
+            self.app.on_config_problems,
+            LastGood(folder / "last-good"),
+        )
         self._stopping = asyncio.Event()
+
+    def _stop_it(self) -> None:
+        self.problems.append("a change that needs another process")
+
+    def _build(self, loaded: Loaded) -> Built:
+        """As `harkd run` makes it of the files, but for what is not the same in a household."""
+        config, folder = loaded.config, self.folder
+        settings = replace(
+            app_settings(config, self._agent, folder, load_prices()),
+            control_path=None,
+            recorder=RecorderSettings(folder / "flight"),
+        )
+        return Built(settings, self.service.open, {}, [])
+
+    @property
+    def mode(self) -> TalkMode:
+        return self.app.conductor.appliance.settings.mode
+
+    def config(self) -> str:
+        barge_in = "server_vad" if self._mode == "hands_free" else "button"
+        keep_open = "always" if self._capture == "always" else "while_used"
+        return f"""
+[talk]
+mode = "{self._mode}"
+barge_in = "{barge_in}"
+capture = "{self._capture}"
+follow_up_s = {4 + self._variant % 3}
+[vad]
+gate_upload = true
+end_silence_ms = {700 + self._variant % 5 * 20}
+[audio.playback]
+keep_open = "{keep_open}"
+[light]
+brightness_percent = {40 + self._variant % 50}
+[volume]
+max_percent = {100 - self._variant % 4}
+[sounds]
+earcons = true
+prompts = "en"
+[session]
+instructions = "Today is variant {self._variant}."
+transcription_model = "gpt-4o-mini-transcribe"
+"""
+
+    def write_config(self, text: str = "") -> None:
+        """As a careful program does: beside it first."""
+        beside = self.folder / "etc" / ".harkd.toml.new"
+        beside.write_text(text or self.config())
+        beside.replace(self.folder / "etc" / "harkd.toml")
 
     async def __aenter__(self) -> Household:
         log = logging.getLogger("harkd")
@@ -206,9 +251,15 @@ class Household:
         log.propagate = False
         self._task = asyncio.create_task(self.app.run(self._stopping), name="box")
         await asyncio.sleep(5)
+        following = watch(self.reload, self.app, asyncio.Event(), Notifier())
+        self._following = asyncio.create_task(following, name="follows the files")
+        # The one dice that is not ours: how long the link waits before it tries again.
+        self.app.conductor.link._backoff._random.seed(self.chance.random())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self._following.cancel()
+        await asyncio.gather(self._following, return_exceptions=True)
         self._stopping.set()
         await self._task
         log = logging.getLogger("harkd")
@@ -222,6 +273,11 @@ class Household:
             exchange = notice.exchange
             self.exchanges += 1
             self.ended[str(exchange.ended)] += 1
+            self.reasons[f"{exchange.ended}: {exchange.reason}"[:90]] += 1
+            if exchange.ended == "heard" and self.speaker.sounded_at < exchange.opened_at:
+                self.problems.append(f"heard, and nothing sounded: {exchange}")
+            if exchange.ended == "unanswered" and not exchange.reason:
+                self.problems.append(f"unanswered, and nobody knows why: {exchange}")
             attempt = self._attempt_at(exchange.opened_at)
             if attempt is None:
                 self.problems.append(f"nobody asked for {exchange}")
@@ -240,15 +296,9 @@ class Household:
 
     @property
     def _listens(self) -> bool:
-        box = self.app.conductor.appliance
-        return (
-            box.link is Link.READY
-            and not box.muted
-            and box.microphone_lost is None
-            and self.app.playing_ok
-            if hasattr(self.app, "playing_ok")
-            else box.link is Link.READY and not box.muted and box.microphone_lost is None
-        )
+        box, line = self.app.conductor.appliance, self.service.line
+        through = line is not None and not line.silent
+        return through and box.link is Link.READY and not box.muted and box.microphone_lost is None
 
     # ---- a day ---------------------------------------------------------------------------
 
@@ -283,7 +333,10 @@ class Household:
         await self._ask_box({"command": "mute", "on": False})
         for timer in self.app.alarms.timers:
             self.app.alarms.cancel(timer.id)
+        self.write_config()
         await asyncio.sleep(2 * REST_S)
+        if self.app.config_revision != self.reload.in_force.sources.revision or self.app.config_problems:
+            self.problems.append(f"the files are not in force: {self.app.config_problems}")
 
     _over = False
 
@@ -300,7 +353,11 @@ class Household:
         if self.chance.random() < 0.25:
             self._wish_call()
         kinds: list[Callable[[], Coroutine[Any, Any, None]]] = [self._type]
-        kinds += [self._speak_up] * 8 if self.mode is TalkMode.HANDS_FREE else [self._hold] * 6 + [self._tap] * 2 + [self._blip]
+        kinds += (
+            [self._speak_up] * 8
+            if self.mode is TalkMode.HANDS_FREE
+            else [self._hold] * 6 + [self._tap] * 2 + [self._blip]
+        )
         if self.chance.random() < 0.12:
             self.loop.call_later(self.chance.uniform(0.05, 8), self._strike)
         await self.chance.choice(kinds)()
@@ -331,7 +388,9 @@ class Household:
         """Push to talk."""
         attempt = self._press()
         self.microphone.level = attempt.level
-        await asyncio.sleep(self.chance.choice([0.4, 1, 2, 4, 9, LONGEST_TURN_S]) * self.chance.uniform(0.9, 1.1))
+        await asyncio.sleep(
+            self.chance.choice([0.4, 1, 2, 4, 9, LONGEST_TURN_S]) * self.chance.uniform(0.9, 1.1)
+        )
         self.key.release(edge_lost=self.chance.random() < 0.02)
 
     async def _tap(self) -> None:
@@ -370,7 +429,7 @@ class Household:
     async def _speak_up(self) -> None:
         """Hands-free: just speak."""
         attempt = self._begin("spoken", spoken=True)
-        attempt.ready = self._listens
+        await asyncio.sleep(0.5)  # the server counts what was before the first word as part of it
         self.microphone.level = attempt.level
         until = self.loop.time() + self.chance.choice([0.6, 1.5, 4, 9])
         while self.loop.time() < until + 1.5:
@@ -474,7 +533,26 @@ class Household:
             self.app.alarms.set(self.chance.choice([5, 60, 1800, 5000]), "eggs")
 
     async def _louder(self) -> None:
-        await self._ask_box({"command": "volume", "percent": self.chance.choice([0, 50, 100])})
+        await self._ask_box({"command": "volume", "percent": self.chance.choice([20, 50, 100])})
+
+    async def _config_changed(self) -> None:
+        """Somebody edits the file: well, in two halves, or so that it means nothing for a while."""
+        self._variant += 1
+        if self.chance.random() < 0.3:
+            self._mode = "hold" if self._mode == "hands_free" else "hands_free"
+        match how := self.chance.choice(["at once", "at once", "torn", "broken"]):
+            case "torn":
+                path, text = self.folder / "etc" / "harkd.toml", self.config()
+                path.write_text(text[: len(text) // 2])
+                await asyncio.sleep(0.2)
+                path.write_text(text)
+            case "broken":
+                self.write_config(self.config() + '[talk]\nmode = "shout"\n')
+                await asyncio.sleep(self.chance.choice([3, 300]))
+                self.write_config()
+            case _:
+                self.write_config()
+        self.troubles[f"configuration: {how}"] += 1
 
     async def _recording(self) -> None:
         await self._ask_box({"command": "flight"})
@@ -491,20 +569,21 @@ class Household:
         app = self.app
         box = app.conductor.appliance
         promises = {
-            "muted, and the microphone is open": not (app.hand.muted and self.microphone.holds_device and
-                app.sound.keeper.state(_MICROPHONE).value == "working"),
+            "muted, and the microphone is open": not (
+                app.hand.muted
+                and self.microphone.holds_device
+                and app.sound.keeper.state(Port.MICROPHONE).value == "working"
+            ),
             "flight ring over its bound": app.recorder._ring.size_bytes < 2_200_000,
             "tasks": len(asyncio.all_tasks()) < 40,
             "events wait": len(app.agents.session._queue) < 64,
             "the switch is on, and not muted": app.hand.muted or not self.switch.is_pressed(),
             "commands left": len(box.commands) < 50,
         }
-        self.problems += [f"at {self.loop.time():.0f} s: {what}" for what, held in promises.items() if not held]
+        self.problems += [
+            f"at {self.loop.time():.0f} s: {what}" for what, held in promises.items() if not held
+        ]
 
-
-from daemon.health import Port  # noqa: E402
-
-_MICROPHONE = Port.MICROPHONE
 
 _TROUBLES = (
     *["_link_lost"] * 4,
@@ -515,5 +594,6 @@ _TROUBLES = (
     "_clock_set",
     *["_timer_set"] * 2,
     "_louder",
+    *["_config_changed"] * 3,
     "_recording",
 )

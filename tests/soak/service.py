@@ -1,4 +1,4 @@
-"""The other end of the network for a day: our simulator's sessions without sockets, and every kind of outage."""
+"""The other end of the network for a day: the simulator's sessions without sockets, and every outage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ DEAF_AFTER_S = 20.0
 BOUND_BYTES = 128_000
 ANSWER_LEVEL = 6000
 _VOICE = array("h", [ANSWER_LEVEL] * 24_000 * 40).tobytes()
-_WORDS = ("The kettle holds a litre and a half, and the tide is high at nine in the harbour of Bremen. " * 8).split()
+_WORDS = (
+    "The kettle holds a litre and a half, and the tide is high at nine in the harbour of Bremen. " * 8
+).split()
 
 
 class Book:
@@ -42,7 +44,9 @@ class Book:
         if self.calls:
             return Answer(function_call=self.calls.popleft())
         if self._chance.random() < 0.03:
-            return Answer(status=self._chance.choice(["failed", "incomplete"]), error_code="max_output_tokens")
+            return Answer(
+                status=self._chance.choice(["failed", "incomplete"]), error_code="max_output_tokens"
+            )
         seconds = min(38.0, 0.5 + self._chance.expovariate(1 / 5))
         words = " ".join(self._chance.choices(_WORDS, k=max(1, int(2.5 * seconds))))
         saying = Saying(words, _VOICE[: 48 * int(seconds * 1000)])
@@ -68,7 +72,7 @@ class Service:
         self.commits: Counter[int] = Counter()
         self.muddled = 0
         self.usages = 0
-        self.responses = 0
+        self.answers = 0
         self.tokens = 0
         self.errors: Counter[str] = Counter()
         self.replayed = 0
@@ -78,12 +82,21 @@ class Service:
         self.attempts += 1
         return Line(self, self._chance)
 
+    def billed(self, usage: dict[str, Any] | None) -> None:
+        """An answer's end has reached the box."""
+        self.answers += 1
+        if usage is not None:
+            self.usages += 1
+            self.tokens += usage["total_tokens"]
+
     # ---- outages -------------------------------------------------------------------------
 
     def lose(self) -> None:
         """Cleanly, with a close frame, or by a reset."""
         if self.line is not None:
-            self.line.end(*self._chance.choice([(1006, "reset"), (1001, ""), (1011, "internal error"), (1000, "")]))
+            self.line.end(
+                *self._chance.choice([(1006, "reset"), (1001, ""), (1011, "internal error"), (1000, "")])
+            )
 
     def fall_silent(self) -> None:
         """The line stays open, and nothing comes through any more."""
@@ -113,7 +126,7 @@ class Line:
         self._on_way: deque[list[str | bytes | Exception]] = deque()
         self._timers: set[asyncio.TimerHandle] = set()
         self._tick_timer: asyncio.TimerHandle | None = None
-        self._silent = self._closed = False
+        self.silent = self._closed = False
         self._queued = 0
         self._items = self._chars = 0
         self._replaying = True
@@ -131,7 +144,11 @@ class Line:
         expires_at = int(1_700_000_000 + self._loop.time() + 3600)
         book: Any = service.book
         self._session = Session(
-            book, connection=service.opened, model="gpt-realtime", expires_at=expires_at, now=self._loop.time()
+            book,
+            connection=service.opened,
+            model="gpt-realtime",
+            expires_at=expires_at,
+            now=self._loop.time(),
         )
         service.line = self
         self._pump()
@@ -143,7 +160,7 @@ class Line:
     def send(self, text: str) -> None:
         if self._closed or self._session is None:
             raise TransportClosed(1006, "not open")
-        if self._silent:
+        if self.silent:
             if self._queued + len(text) > BOUND_BYTES:
                 raise UplinkCongested("more waits than the bound")
             self._queued += len(text)
@@ -157,6 +174,8 @@ class Line:
         frame = await self._inbox.get()
         if isinstance(frame, Exception):
             raise frame
+        if isinstance(frame, str) and frame.startswith('{"type": "response.done"'):
+            self._service.billed(json.loads(frame)["response"]["usage"])
         return frame
 
     async def close(self) -> None:
@@ -172,20 +191,20 @@ class Line:
     # ---- what the service does ---------------------------------------------------------------
 
     def end(self, code: int, reason: str) -> None:
-        self._silent = True
+        self.silent = True
         self._inbox.put_nowait(TransportClosed(code, reason))
 
     def deafen(self) -> None:
-        self._silent = True
+        self.silent = True
         self._timers.add(self._loop.call_later(DEAF_AFTER_S, self.end, 1006, "no answer to a ping"))
 
     def expire(self) -> None:
-        if self._session is not None and not self._silent:
+        if self._session is not None and not self.silent:
             self._session.expire()
             self._pump()
 
     def put(self, frame: str | bytes | Exception) -> None:
-        if not self._silent:
+        if not self.silent:
             self._inbox.put_nowait(frame)
 
     def _pump(self) -> None:
@@ -219,10 +238,11 @@ class Line:
     def _forget_audio(self, session: Session) -> None:
         """A day of it would be what grows; of turns only the level is remembered."""
         for _, pcm in session.committed:
-            samples = array("h", pcm[len(pcm) // 4 * 2 :])
-            levels = {level for level in samples[:: max(1, len(samples) // 64)] if level > 1000}
+            samples = array("h", pcm)
+            said = Counter(level for level in samples[:: max(1, len(samples) // 400)] if level > 1000)
+            levels = [level for level, times in said.most_common(2) if times > 20]
             self._service.muddled += len(levels) > 1
-            self._service.commits[max(levels, default=0)] += 1
+            self._service.commits[levels[0] if levels else 0] += 1
         if session.committed:
             session.committed.clear()
         if (last := session.conversation.last) is not None and last.kind == "user":
@@ -244,10 +264,6 @@ class Line:
         if event["type"] == "error":
             service.errors[str(event["error"]["code"])] += 1
         elif event["type"] == "response.done":
-            service.responses += 1
-            if usage := event["response"]["usage"]:
-                service.usages += 1
-                service.tokens += usage["total_tokens"]
             assert self._session is not None
             for item in self._session.conversation:
                 item.audio.clear()

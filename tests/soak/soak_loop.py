@@ -10,6 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+TURNS_AT_ONCE = 100_000
+"""More than anything that happens in a moment takes; a loop that never ends takes them in a second."""
+
 
 class _Selector(selectors.DefaultSelector):
     """Never waits for a timer, but for threads: what they do takes no time."""
@@ -17,11 +20,15 @@ class _Selector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.skipped_s = 0.0
+        self.turns = 0  # of the loop at this very time
         self.threads = 0
         self.on_wait: Callable[[], None] = lambda: None
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
+        self.turns += 1
+        if self.turns > TURNS_AT_ONCE:
+            raise AssertionError("time stands still: something is due again and again")
         if ready or timeout == 0:
             return ready
         if self.threads:
@@ -29,6 +36,7 @@ class _Selector(selectors.DefaultSelector):
         if timeout is None:
             raise AssertionError("nothing is scheduled and nothing can happen: the day stands still")
         self.on_wait()
+        self.turns = 0
         self.skipped_s += timeout
         return ready
 
