@@ -9,6 +9,8 @@ import sys
 import wave
 from pathlib import Path
 
+import pytest
+
 from daemon.realtime.transports.recorded import FromServer, ToServer, load_recording
 
 HARKD = Path(sys.executable).with_name("harkd")
@@ -22,6 +24,7 @@ def harkd(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([HARKD, *arguments], capture_output=True, text=True, timeout=60, check=True)
 
 
+@pytest.mark.alone
 def test_demo_shows_a_conversation_and_leaves_the_evidence(tmp_path: Path) -> None:
     result = demo("--out", str(tmp_path))
     assert result.returncode == 0, result.stdout + result.stderr
