@@ -131,8 +131,12 @@ class Alarms:
     # ---- saving --------------------------------------------------------------------
 
     def _save_changes(self) -> None:
-        if self._save is not None and self._writer is None and self._book.timers != self._written:
+        if self._save is None or self._writer is not None:
+            return
+        if self._book.timers != self._written:
             self._writer = asyncio.create_task(self._write(self._save), name="timer file")
+        else:
+            self._failing = False  # what could not be saved has gone
 
     async def _write(self, save: Callable[[Sequence[Timer]], Awaitable[None]]) -> None:
         try:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from virtual_loop import run_virtual
 
-from daemon.alarms import Alarms
+from daemon.alarms import RETRY_S, Alarms
 from daemon.timers import RING_S, Timer
 
 NOON = 1_700_000_000.0
@@ -148,3 +148,36 @@ def test_read_only_disk_is_told_once_and_the_timers_go_on(caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING):
         test()
     assert caplog.text.count("Read-only file system") == 1
+
+
+@virtual
+async def test_what_a_full_disk_refused_is_saved_when_it_has_room_again(world: World) -> None:
+    world.alarms.set(5000, "tea")
+    await asyncio.sleep(1)
+    world.disk_error = OSError(28, "No space left on device")
+    world.alarms.cancel(1)
+    await asyncio.sleep(10)
+    assert world.alarms.failing
+    world.disk_error = None
+    await asyncio.sleep(RETRY_S)
+    assert world.saved == [["tea"], []]
+    assert not world.alarms.failing
+
+
+@virtual
+async def test_timer_that_was_over_before_it_could_be_saved_is_nothing_unsaved(world: World) -> None:
+    world.disk_error = OSError(28, "No space left on device")
+    world.alarms.set(5000, "tea")
+    await asyncio.sleep(1)
+    world.alarms.cancel(1)
+    assert not world.alarms.failing
+
+
+@virtual
+async def test_stop_tries_once_more_what_a_full_disk_refused(world: World) -> None:
+    world.disk_error = OSError(28, "No space left on device")
+    world.alarms.set(5000, "tea")
+    await asyncio.sleep(1)
+    world.disk_error = None
+    await world.alarms.stop()
+    assert world.saved == [["tea"]]

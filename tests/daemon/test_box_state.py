@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from virtual_loop import run_virtual
 
-from daemon.box_state import FILE_BOUND_BYTES, GATHER_S, BoxStateFile, SetByHand, StateKeeper
+from daemon.box_state import FILE_BOUND_BYTES, GATHER_S, RETRY_S, BoxStateFile, SetByHand, StateKeeper
 
 DISK_S = 0.5
 
@@ -163,6 +163,18 @@ async def test_stop_tries_once_more_what_a_full_disk_refused(disk: Disk) -> None
     disk.full = False
     await disk.state.stop()
     assert disk.written == [(60, True, None)]
+
+
+@virtual
+async def test_full_disk_is_tried_again_without_anybody_changing_anything(disk: Disk) -> None:
+    disk.full = True
+    disk.state.keep_muted(True)
+    await asyncio.sleep(10)
+    disk.full = False
+    await asyncio.sleep(RETRY_S)
+    assert disk.written == [(RETRY_S + DISK_S, True, None)]
+    await asyncio.sleep(1000)
+    assert disk.attempts == 2
 
 
 # ---- the file --------------------------------------------------------
