@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.audio.level import LevelMeter
-from daemon.audio.pcm import FLOOR_DBFS, mix_channels, pick_channel
+from daemon.audio.pcm import FLOOR_DBFS, SAMPLE_BYTES, mix_channels, pick_channel
 from daemon.config.hardware import Button, Vad
 from daemon.config.schema import Config
 from daemon.device_setup import open_devices
@@ -61,6 +61,7 @@ class TheseSoundDevices:
 
     def __init__(self, config: Config, proc_asound: Path = PROC_ASOUND) -> None:
         self._audio = config.audio
+        self._wake_word = config.wake_word
         self._proc_asound = proc_asound
         self._recording: Recording | None = None
 
@@ -105,6 +106,12 @@ class TheseSoundDevices:
             return Opened(speaker.format.rate_hz, speaker.format.channels, pulled)
         finally:
             speaker.stop()
+
+    def hear_wake_word(self) -> None:
+        wanted = self._wake_word
+        options = {} if wanted.threshold == "auto" else {"threshold": wanted.threshold}
+        detector = load.wake_word(wanted.engine, word=wanted.word, **options)
+        detector.hears(bytes(SAMPLE_BYTES * detector.window_frames))
 
     def loop_back(self) -> LoopBack:
         microphone, speaker, track = self._microphone(), self._speaker(), Track()

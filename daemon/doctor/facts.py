@@ -191,6 +191,8 @@ class Sound(Protocol):
 
     def play_silence(self) -> Opened: ...
     def loop_back(self) -> LoopBack: ...
+    def hear_wake_word(self) -> None:
+        """Let what is configured for it listen to silence."""
 
 
 class Pins(Protocol):

@@ -1,4 +1,4 @@
-"""Checks 21 to 28: sound cards, microphone, loudspeaker, and whether one hears the other. Pure."""
+"""Checks 21 to 29: sound cards, microphone, loudspeaker, what hears the wake word. Pure."""
 
 from __future__ import annotations
 
@@ -128,6 +128,21 @@ def loop_back(subject: Subject) -> Verdict:
     return passed(f"{said} (played at {TONE_DBFS:.0f})")
 
 
+def wake_word(subject: Subject) -> Verdict:
+    wanted = subject.config.wake_word
+    if wanted.engine == "none":
+        return skipped("none is wanted: only a button, or speech, begins a turn")
+    said: Mapping[str, Any] = (subject.daemon or {}).get("wake_word") or {}
+    if said.get("state") == "listening":
+        return passed(f"harkd is running and listens for {said['word']}")
+    if said.get("state") == "failed":
+        return failed("harkd is running, and what hears it failed there", "See journalctl -u harkd.")
+    subject.sound.hear_wake_word()
+    if said.get("state") == "missing":
+        return warned("it works, but did not when harkd was started", "sudo systemctl restart harkd")
+    return passed(f"{wanted.word} can be listened for")
+
+
 def _of_daemon(subject: Subject, port: str) -> Verdict | None:
     """What a running daemon says of the device that it holds; None if there is no daemon."""
     if subject.daemon is None:
@@ -221,5 +236,14 @@ CHECKS = (
         "Turn the loudspeaker up: alsamixer. A headset, or a device that cancels its echo, is never heard.",
         loop_back,
         needs=(24, 27),
+    ),
+    Check(
+        29,
+        Group.SOUND,
+        "wake word",
+        "What hears the wake word is installed, knows the word, and works.",
+        "pip install 'harkd[wakeword]'; until then only a button begins a turn.",
+        wake_word,
+        limit_s=15.0,  # it loads a model
     ),
 )

@@ -28,6 +28,7 @@ from daemon.doctor.facts import (
 BUTTON = "[buttons.talk]\npin = 17\n"
 STRIP = '[light]\ndriver = "apa102"\n'
 FILES = '[audio.capture]\ndriver = "wavfile"\nfile = "a"\n[audio.playback]\ndriver = "wavfile"\nfile = "b"\n'
+WAKE_WORD = '[wake_word]\nengine = "microwakeword"\n'
 LOCAL = '[session]\nurl = "ws://127.0.0.1:8080/v1/realtime"\n'
 
 QUIET = Levels(rms_dbfs=-58.0, peak_dbfs=-44.0, dc_percent=0.1, full_scale_samples=0, zeros_ms=0)
@@ -53,6 +54,7 @@ ANSWERS: Mapping[str, Any] = {
     "speaker": "USB Audio (hw:1,0)",
     "record": Recording(Opened(48000, 1, 57_600), QUIET, 1000),
     "play_silence": Opened(48000, 2, 9600),
+    "hear_wake_word": None,
     "loop_back": LoopBack(85.0, -31.0, -70.0),
     "chips": [Chip("/dev/gpiochip0", "pinctrl-bcm2711", True, {})],
     "is_pressed": False,

@@ -37,6 +37,7 @@ from tests.daemon.doctor.healthy import (
     QUIET,
     RUNNING,
     STRIP,
+    WAKE_WORD,
     Told,
     subject,
 )
@@ -98,7 +99,18 @@ SOFTWARE: list[Case] = [
     (16, SKIP, "nothing", {"config": FILES}),
 ]
 
+HEARS, HEARS_NOT, NEVER_HEARD = (
+    {**RUNNING, "wake_word": {"word": "alexa", "state": state}}
+    for state in ("listening", "failed", "missing")
+)
+
 SOUND: list[Case] = [
+    (29, PASS, "okay_nabu can be listened for", {"config": WAKE_WORD}),
+    (29, PASS, "okay_nabu can be listened for", {"config": WAKE_WORD, "daemon": None}),
+    (29, PASS, "listens for alexa", {"config": WAKE_WORD, "daemon": HEARS}),
+    (29, FAIL, "failed there", {"config": WAKE_WORD, "daemon": FAILED}),
+    (29, WARN, "when harkd was started", {"config": WAKE_WORD, "daemon": MISSED}),
+    (29, SKIP, "none is wanted", {}),
     (21, PASS, "Device (USB Audio)", {}),
     (21, FAIL, "no sound card", {"cards": []}),
     (21, SKIP, "files", {"config": FILES}),
@@ -297,7 +309,7 @@ def test_every_answer_of_the_healthy_box_is_asked_for() -> None:
             return ANSWERS[question]
 
     for running in (None, RUNNING):
-        box = subject(BUTTON + STRIP, running, lamp=True)
+        box = subject(BUTTON + STRIP + WAKE_WORD, running, lamp=True)
         told = Told(Noted(ANSWERS))
         for check in CHECKS:
             check.run(replace(box, machine=told, sound=told, pins=told, network=told, service=told))

@@ -10,7 +10,7 @@ import gpiozero
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from daemon.config.hardware import Audio, AudioCapture, AudioPlayback, Button, Light
+from daemon.config.hardware import Audio, AudioCapture, AudioPlayback, Button, Light, WakeWord
 from daemon.config.schema import Config
 from daemon.doctor.devices import ThesePins, TheseSoundDevices, Track
 from daemon.doctor.facts import Holder, SpiDevice
@@ -94,3 +94,8 @@ def test_recording_began_when_its_most_punctual_period_says() -> None:
     track.deliver(bytes(40_000), audio)  # ten seconds that came within no time
     assert first - track.started_at == pytest.approx(10.0, abs=0.5)
     assert len(track.periods) == 2
+
+
+def test_what_hears_the_wake_word_is_tried() -> None:
+    config = Config(wake_word=WakeWord(engine="microwakeword"))
+    TheseSoundDevices(config).hear_wake_word()
