@@ -99,7 +99,7 @@ SOFTWARE: list[Case] = [
     (16, SKIP, "nothing", {"config": FILES}),
 ]
 
-HEARS, HEARS_NOT, NEVER_HEARD = (
+HEARS, FAILED, MISSED = (
     {**RUNNING, "wake_word": {"word": "alexa", "state": state}}
     for state in ("listening", "failed", "missing")
 )
