@@ -371,6 +371,7 @@ def test_sound_in_a_new_format_passes_only_after_the_box_was_told() -> None:
 # ---- what it costs -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_four_looks_a_second_while_open_none_while_closed() -> None:
     async def story(box: Box) -> None:
         box.turns = 0
@@ -387,6 +388,7 @@ def test_four_looks_a_second_while_open_none_while_closed() -> None:
     run(story)
 
 
+@pytest.mark.long
 def test_a_loose_plug_leaves_a_few_lines_and_the_last_word(caplog: pytest.LogCaptureFixture) -> None:
     async def story(box: Box) -> None:
         for _ in range(50):

@@ -43,6 +43,7 @@ def test_filter_takes_off_twenty_five_decibels_of_a_broadband_echo(delay_ms: flo
     assert loss_db(near, residual, 3.0, 4.0) > 25
 
 
+@pytest.mark.long
 def test_filter_knows_beforehand_what_it_leaves() -> None:
     far = speech(RATE_HZ, 8.0, pitch=0.9)
     residual, expected = cancelled(EchoFilter(BLOCK, 18, RATE_HZ), far, echo_of(far))
@@ -52,6 +53,7 @@ def test_filter_knows_beforehand_what_it_leaves() -> None:
         assert 0.2 < left / np.mean(expected[part]) < 5
 
 
+@pytest.mark.long
 def test_filter_that_is_told_of_another_path_learns_it_at_once() -> None:
     far = speech(RATE_HZ, 8.0, pitch=0.9)
     near = echo_of(far, delay_ms=30.0)[: 4 * 2 * RATE_HZ] + echo_of(far, delay_ms=55.0)[4 * 2 * RATE_HZ :]
@@ -76,6 +78,7 @@ def test_filter_passes_the_microphone_through_once_the_far_end_is_silent() -> No
     assert not expected[RATE_HZ // BLOCK :].any()
 
 
+@pytest.mark.long
 def test_filter_keeps_its_path_over_a_gap() -> None:
     answers = [speech(RATE_HZ, 6.0, pitch=0.9, seed=seed) for seed in (1, 2)]
     echo_filter = EchoFilter(BLOCK, 18, RATE_HZ)

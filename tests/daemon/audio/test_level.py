@@ -87,6 +87,7 @@ def test_reset_begins_anew():
     assert meter.levels() == LevelMeter(RATE_HZ).levels()
 
 
+@pytest.mark.long
 @given(st.lists(st.integers(-32768, 32767), min_size=1, max_size=50))
 def test_numpy_and_plain_python_measure_the_same(samples):
     pytest.importorskip("numpy")
