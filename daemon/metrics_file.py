@@ -40,6 +40,8 @@ class MetricsFile:
             while True:
                 await self._write(file)
                 await asyncio.sleep(self._settings.every_s)
+        except Exception:  # supervision point: figures cost nobody the box
+            log.exception("metrics: %s is not written any more", file)
         finally:
             with contextlib.suppress(OSError):
                 file.unlink()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -97,7 +98,7 @@ def status(box: Box, now: float) -> dict[str, Any]:
     appliance, protocol = box.conductor.appliance, box.conductor.link.protocol
     ready, uplink = protocol.state is ProtocolState.READY, box.conductor.uplink
     return {
-        "version": version("harkd"),
+        "version": _version(),
         "config": {"revision": box.config_revision or None, "problems": list(box.config_problems)},
         "phase": appliance.phase.value,
         "mode": appliance.settings.mode.value,
@@ -126,6 +127,11 @@ def status(box: Box, now: float) -> dict[str, Any]:
         "exchanges": [exchange.summary() for exchange in box.conductor.exchanges.ended],
         "last_errors": list(box.conductor.last_errors),
     }
+
+
+@cache
+def _version() -> str:
+    return version("harkd")
 
 
 def _savers(box: Box) -> list[tuple[str, bool]]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from box import Box, voice
+from virtual_loop import run_virtual
 
 from daemon.journal import BUG, KINDS, MESSAGE_BOUND, TURN, datagram, fields_of, problem, table, turn
 from daemon.journal_stream import CleanFormatter, JournalHandler, leads_to_the_journal, start_logging
@@ -283,3 +285,38 @@ def test_stack_is_cleaned_too() -> None:
     told = record("x")
     told.stack_info = f"Stack: {KEY}"
     assert CleanFormatter("%(message)s", Redactor([KEY])).format(told) == "x\nStack: [secret]"
+
+
+# ---- what a box tells ----------------------------------------------------------------
+
+
+def told_by(records: list[logging.LogRecord], event: str) -> list[dict[str, str]]:
+    all_fields = [dict(getattr(record, "journal", ())) for record in records]
+    return [fields for fields in all_fields if fields.get("HARKD_EVENT") == event]
+
+
+def test_box_tells_of_its_session_and_of_each_question_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "harkd")
+
+    async def main() -> None:
+        async with Box() as box:
+            await box.ask_aloud()
+            box.server.answer("resp_1", "item_1", voice(4800))
+            await box.live(60)
+
+    run_virtual(main())
+    assert [fields["HARKD_LINK"] for fields in told_by(caplog.records, "link")] == ["ready"]
+    [turn] = told_by(caplog.records, "turn")
+    assert (turn["HARKD_TURN"], turn["HARKD_ENDED"], turn["HARKD_RESPONSE_ID"]) == ("1", "heard", "resp_1")
+    assert float(turn["HARKD_TURN_MS"]) > float(turn["HARKD_PRESS_TO_ANSWER_MS"]) >= 300.0
+    assert 0.0 <= float(turn["HARKD_COMMIT_MS"]) <= 20.0
+
+
+def test_box_tells_that_the_link_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with Box() as box:
+            box.server.lose()
+            await box.live(3)
+
+    run_virtual(main())
+    assert "down" in [fields["HARKD_LINK"] for fields in told_by(caplog.records, "link")]

@@ -73,6 +73,15 @@ def test_directory_that_comes_back_is_written_again(tmp_path: Path, caplog: pyte
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
+def test_figures_that_cannot_be_had_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def figures() -> str:
+        raise KeyError("phase")
+
+    asyncio.run(MetricsFile(MetricsSettings(tmp_path / "harkd.prom"), figures).run())
+    assert "is not written any more" in caplog.text
+    assert "KeyError: 'phase'" in caplog.text
+
+
 def test_link_somebody_put_there_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / ".harkd.prom.new").symlink_to(tmp_path / "victim")
     with pytest.raises(OSError, match="symbolic links"):
