@@ -19,7 +19,12 @@ FILES = {
     "/var/lib/harkd/": "timers, volume, what was spent, the last configurations that worked",
     "/run/harkd/control.sock": "where the commands reach the daemon; for root and the group harkd",
 }
-EXIT = {"0": "ok", "1": "checked, and failed", "2": "wrong usage", "78": "wrong configuration; systemd does not try again"}
+EXIT = {
+    "0": "ok",
+    "1": "checked, and failed",
+    "2": "wrong usage",
+    "78": "wrong configuration; systemd does not try again",
+}
 
 
 def roff(text: str) -> str:
@@ -77,7 +82,7 @@ def page(version: str) -> str:
         *terms("EXIT STATUS", EXIT),
         *terms("FILES", FILES),
         ".SH ENVIRONMENT",
-        roff("OPENAI_API_KEY instead of the file; HARKD_SECTION__KEY, as HARKD_TALK__MODE=toggle, over every file."),
+        roff("OPENAI_API_KEY, instead of the file; HARKD_TALK__MODE=toggle and the like, over all files."),
         ".SH SEE ALSO",
         roff("/usr/share/doc/harkd/README.md, /usr/share/doc/harkd/README.Debian"),
     ]

@@ -1,0 +1,39 @@
+"""`make install` on bare Debians without a compiler, and whether a 64-bit ARM board could do the same."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.machines
+
+
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_install(suite: str, slow: dict[str, Future[str]]) -> None:
+    printed = slow[f"test_install[{suite}]"].result()
+    said = dict(line.split(": ", 1) for line in printed.splitlines() if ": " in line)
+    assert said["settings"] == "# mine", "the second time, settings stay"
+    assert said["key"] == "600 root", "what was written for everybody to read"
+    assert said["version"].startswith("harkd ")
+    assert said["check"] == "ok"
+    assert said["modules"] == "ok"
+    assert said["enabled"] == "enabled"
+    assert set(said["user"].split()) == {"harkd", "audio", "gpio", "spi"}
+    assert said["left"].split() == ["/etc/harkd", "/etc/harkd/harkd.toml"]
+    assert said["account"].strip() == ""
+    assert said["purged"].strip() == ""
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+def test_arm64_needs_no_compiler(python: str, tmp_path: Path, run: Callable[..., str]) -> None:
+    """PyPI has wheels of all that `make install` takes from there; lgpio has none for 3.13."""
+    packages = ["websockets>=15", "pydantic>=2.10", "gpiozero>=2", "webrtcvad-wheels", "pywebrtc-audio"]
+    packages += ["lgpio>=0.2.2"] if python == "3.11" else []
+    platforms = [f"--platform={tag}_aarch64" for tag in ("manylinux2014", "manylinux_2_28")]
+    where = ["--only-binary=:all:", "--target", tmp_path, "--python-version", python, *platforms]
+    printed = run(sys.executable, "-m", "pip", "install", "--dry-run", *where, *packages)
+    assert "Would install" in printed
