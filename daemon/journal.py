@@ -173,8 +173,9 @@ def fields_of(record: logging.LogRecord, message: str) -> list[Field]:
         ("CODE_FUNC", record.funcName or ""),
     ]
     told: list[Field] = getattr(record, EXTRA, [])
-    if not told and record.exc_info and record.exc_info[0] is not None:
-        told = BUG(error=record.exc_info[0].__name__)[EXTRA]
+    failed = record.levelno >= logging.ERROR and record.exc_info and record.exc_info[0]
+    if not told and failed:
+        told = BUG(error=failed.__name__)[EXTRA]
     return [*fields, *told]
 
 

@@ -262,10 +262,10 @@ FAMILIES: tuple[Family, ...] = (
         _one(lambda status: status["money"]["capped"] is not None),
     ),
     Family(
-        "harkd_device_working",
+        "harkd_device_ok",
         "gauge",
-        "1 while the device delivers, or takes, sound.",
-        _devices(lambda device: device["state"] == "working"),
+        "0 while the device is lost, silent, hangs or belongs to another program.",
+        _devices(lambda device: device["state"] in ("working", "closed", "opening")),
     ),
     Family(
         "harkd_device_reopened_total",

@@ -97,11 +97,13 @@ def test_problem_is_about_what_its_line_begins_with(what: str, told: list[tuple[
     assert [field for field in problem(what)["journal"] if field[0] != "MESSAGE_ID"] == told
 
 
-def test_every_traceback_is_an_error_of_ours() -> None:
-    failed = record()
+def test_traceback_of_an_error_is_an_error_of_ours() -> None:
+    failed = record(level=logging.ERROR)
     failed.exc_info = (ValueError, ValueError("x"), None)
     fields = dict(fields_of(failed, ""))
     assert (fields["HARKD_EVENT"], fields["HARKD_ERROR"]) == ("bug", "ValueError")
+    failed.levelno = logging.WARNING  # as of a tool that raised
+    assert "HARKD_EVENT" not in dict(fields_of(failed, ""))
 
 
 def test_long_line_is_cut() -> None:

@@ -78,7 +78,7 @@ def test_every_figure_of_a_box_is_told_in_the_format() -> None:
     assert flat['harkd_phase{phase="idle"}'] == 1
     assert flat['harkd_phase{phase="speaking"}'] == 0
     assert flat["harkd_sessions_total"] == 1
-    assert flat['harkd_device_working{device="microphone"}'] == 1
+    assert flat['harkd_device_ok{device="microphone"}'] == 1
 
 
 def test_texts_of_others_cannot_break_the_format() -> None:
@@ -107,6 +107,15 @@ def test_each_token_is_counted_once() -> None:
     assert tokens['harkd_tokens_total{direction="input",modality="text",cached="no"}'] == 36
     assert tokens['harkd_tokens_total{direction="input",modality="text",cached="yes"}'] == 64
     assert sum(tokens.values()) == 100 + 50 + 7 + 21
+
+
+@pytest.mark.parametrize(
+    ("state", "ok"), [("working", 1), ("closed", 1), ("lost", 0), ("silent", 0), ("busy", 0), ("wedged", 0)]
+)
+def test_device_that_nobody_wants_open_is_no_trouble(state: str, ok: float) -> None:
+    status = status_of()
+    status["speaker"] = status["speaker"] | {"state": state}
+    assert dict(values(parsed(render(status))))['harkd_device_ok{device="speaker"}'] == ok
 
 
 def test_link_that_is_down_has_no_age() -> None:
