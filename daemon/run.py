@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from importlib.metadata import version
 from pathlib import Path
+from traceback import format_stack
+from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,7 +45,7 @@ from daemon.realtime.run_config import is_openai
 from daemon.realtime.settings_check import VOICES
 from daemon.realtime.transports.port import Transport
 from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
-from daemon.recorder import RecorderSettings
+from daemon.recorder import FlightRecorder, RecorderSettings
 from daemon.redaction import Redactor
 from daemon.redaction_hooks import guard_outputs, hide_process
 from daemon.reloading import Built, Program, Reloading, watch
@@ -143,9 +145,8 @@ async def _run(
     if journal is not None:
         journal.revision = lambda: app.config_revision
     metrics = MetricsFile(metrics_settings(booted.loaded.config), lambda: render(app.status()))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    loop.add_signal_handler(signal.SIGHUP, hang_up.set)
+    _heed_signals(loop, stopping, hang_up)
+    record_when_aborted(app.recorder)
     tasks = [asyncio.create_task(_feed_watchdog(notifier, app.healthy), name="watchdog")]
 
     def on_ready() -> None:
@@ -185,6 +186,29 @@ def key_as_far_as_known() -> list[str]:
     except (OSError, ValueError):  # whoever connects is told
         key = None
     return [found for found in (key, os.environ.get("OPENAI_API_KEY")) if found]
+
+
+def _heed_signals(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event, hang_up: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, hang_up.set)
+
+
+def record_when_aborted(recorder: FlightRecorder) -> None:
+    """systemd ends a daemon that does not feed its watchdog by SIGABRT: what led to it is written down first.
+
+    Not where it stands still inside a library, which never comes back to Python.
+    """
+
+    def aborted(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        try:
+            recorder.save_now("watchdog")
+            log.error("aborted, probably by the watchdog, here:\n%s", "".join(format_stack(frame)))
+        finally:
+            signal.raise_signal(number)
+
+    signal.signal(signal.SIGABRT, aborted)
 
 
 async def _feed_watchdog(notifier: Notifier, healthy: Callable[[], bool]) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+import multiprocessing
+import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,8 @@ from daemon.health import DeviceHealth, Port
 from daemon.notify import Notifier
 from daemon.prompts import Prompt
 from daemon.realtime import RealtimeAgent, function_tool
-from daemon.run import _feed_watchdog
+from daemon.recorder import RecorderSettings, load_flight
+from daemon.run import _feed_watchdog, record_when_aborted
 from daemon.sound_devices import SoundSettings
 from daemon.talk import TalkMode, TalkSettings
 from hw.fakes import FakeButton
@@ -329,6 +334,31 @@ def test_event_loop_stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         asyncio.run(main())
     finally:
         dog.close()
+
+
+def stand_still(directory: Path, stuck: Connection) -> None:
+    async def main() -> None:
+        async with Troubled(recorder=RecorderSettings(directory)) as box:
+            record_when_aborted(box.app.recorder)
+            box.app.recorder.note("the last thing")
+            stuck.send("stuck")
+            time.sleep(60)  # noqa: ASYNC251  that is the failure
+
+    asyncio.run(main())
+
+
+def test_daemon_ended_by_its_watchdog_leaves_a_flight_recording(tmp_path: Path) -> None:
+    told, telling = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=stand_still, args=(tmp_path, telling))
+    process.start()
+    assert told.poll(10), "it did not start"
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGABRT)
+    process.join(10)
+    assert process.exitcode == -signal.SIGABRT
+    [recording] = tmp_path.iterdir()
+    assert recording.name.endswith("-watchdog.jsonl")
+    assert any(getattr(entry, "kind", "") == "the last thing" for entry in load_flight(recording).entries)
 
 
 # ---- an answer without an end --------------------------------------------------------
