@@ -443,6 +443,8 @@ class Conductor:
     def _why_unheard(self) -> str:
         if self.appliance.link is not Link.READY:
             return self.appliance.link_reason
+        if self.exchanges.still_spoken:
+            return "muted" if self.appliance.muted else self.appliance.microphone_lost or ""
         return "" if self.playing.audible else "no loudspeaker"
 
     # ---- small things ----------------------------------------------------------------

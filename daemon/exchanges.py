@@ -41,6 +41,11 @@ class ExchangeLog:
             self._current.committed_at = now
             self._current.reason = ""
 
+    @property
+    def still_spoken(self) -> bool:
+        """The question is not complete."""
+        return bool(self._current and self._current.spoken and self._current.committed_at is None)
+
     def answered(self, response_id: str) -> None:
         """An answer has begun; after tools another one may, and the last one counts."""
         if self._current:

@@ -156,3 +156,14 @@ async def test_answer_without_a_loudspeaker_says_why_nobody_heard_it() -> None:
         await box.live(10)
         [exchange] = ended(box)
         assert (exchange.ended, exchange.reason) == ("unanswered", "no loudspeaker")
+
+
+@virtual
+async def test_question_cut_short_by_muting_says_so() -> None:
+    async with handsfree() as box:
+        box.server.say("input_audio_buffer.speech_started", audio_start_ms=0, item_id="u1")
+        await box.live(10)
+        await box.app.handle_request({"command": "mute", "on": True})
+        await box.live(2)
+        [exchange] = ended(box)
+        assert (exchange.ended, exchange.reason) == ("unanswered", "muted")
