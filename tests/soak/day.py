@@ -72,7 +72,9 @@ async def day(options: argparse.Namespace, report: dict[str, Any]) -> None:
             summary(household, report)
         report["warm"] = hours[min(options.warm, len(hours)) - 1]
         saved = json.loads((Path(folder) / "spending.json").read_text())
-        report["saved_answers"] = sum(of_day["answers"] for of_day in saved["days"].values())
+        report["saved_answers"] = sum(
+            booked.get("answers", 0) for models in saved["days"].values() for booked in models.values()
+        )
         report |= {
             "hours": hours,
             "at_rest": at_rest,
@@ -155,7 +157,7 @@ def summary(household: Household, report: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hours", type=float, default=2)
+    parser.add_argument("--hours", type=int, default=2)
     parser.add_argument("--warm", type=int, default=1, help="hours before memory is compared")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mode", default="hold", choices=["hold", "hands_free"])

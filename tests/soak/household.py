@@ -36,7 +36,7 @@ from hw.fakes import FakeButton
 from tests.soak.devices import DayLight, DayMicrophone, DaySpeaker, DayVoiceDetector, call_in_time
 from tests.soak.service import Service
 
-DAYBREAK = 1_700_000_000.0  # wall clock, when the loop's is 0
+DAYBREAK = 1_790_000_000.0  # wall clock, when the loop's is 0: in the middle of a month
 LONGEST_TURN_S = 20.0
 REST_S = 150.0
 """Longer than any limit after which a turn that nobody ends is over."""
