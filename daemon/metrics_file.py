@@ -51,7 +51,8 @@ class MetricsFile:
         try:
             await asyncio.wait({job})
         except asyncio.CancelledError:
-            await asyncio.wait({job})  # a disk cannot be told to stop, and the file is to go after it
+            # A disk cannot be told to stop, and the file is to go after it; whether it failed is nobody's news.
+            await asyncio.gather(job, return_exceptions=True)
             raise
         try:
             job.result()
