@@ -51,7 +51,7 @@ class MetricsFile:
         try:
             await asyncio.wait({job})
         except asyncio.CancelledError:
-            # A disk cannot be told to stop, and the file is to go after it; whether it failed is nobody's news.
+            # A disk cannot be told to stop, and the file is to go after it; a failure now is nobody's news.
             await asyncio.gather(job, return_exceptions=True)
             raise
         try:
