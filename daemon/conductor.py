@@ -374,26 +374,14 @@ class Conductor:
         gated = self._gate is not None and self.appliance.turn is Turn.LIVE
         self._go_up(self._gate.feed(period, self._windows) if gated and self._gate else GateStep(period))
 
-    def _commit_turn(self, command: ev.CommitTurn) -> None:
-        self._sender.finish()
-
     def _clear_turn(self, command: ev.ClearTurn) -> None:
         self._sender.drop()
         log.info("turn cleared: %s", command.reason)
         self._end_exchange("cleared", command.reason)
 
-    def _rewind_turn(self, command: ev.RewindTurn) -> None:
-        self._sender.link_lost()
-
-    def _forget_turn(self, command: ev.ForgetTurn) -> None:
-        self._sender.answered()
-
     def _start_streaming(self, command: ev.StartStreaming) -> None:
         self._shut_gate()
         self._sender.stream()
-
-    def _stop_streaming(self, command: ev.StopStreaming) -> None:
-        self._sender.drop()
 
     def _send_text(self, command: ev.SendText) -> None:
         self._begin_exchange(self._loop.time(), spoken=False)
@@ -416,12 +404,6 @@ class Conductor:
 
     def _play_chime(self, command: ev.PlayChime) -> None:
         self.on_own_sound(command)
-
-    def _dismiss_alarm(self, command: ev.DismissAlarm) -> None:
-        self.alarms.dismiss()
-
-    def _connect_now(self, command: ev.ConnectNow) -> None:
-        self.link.connect_now()
 
     def _hang_up(self, command: ev.HangUp) -> None:
         self.link.rest(command.reason)
@@ -478,20 +460,20 @@ _DO: dict[type, Callable[[Conductor, Any], None]] = {
     ev.OpenTurn: Conductor._open_turn,
     ev.UploadPreroll: Conductor._upload_preroll,
     ev.UploadPeriod: Conductor._upload_period,
-    ev.CommitTurn: Conductor._commit_turn,
+    ev.CommitTurn: lambda conductor, _: conductor._sender.finish(),
     ev.ClearTurn: Conductor._clear_turn,
-    ev.RewindTurn: Conductor._rewind_turn,
-    ev.ForgetTurn: Conductor._forget_turn,
+    ev.RewindTurn: lambda conductor, _: conductor._sender.link_lost(),
+    ev.ForgetTurn: lambda conductor, _: conductor._sender.answered(),
     ev.StartStreaming: Conductor._start_streaming,
-    ev.StopStreaming: Conductor._stop_streaming,
+    ev.StopStreaming: lambda conductor, _: conductor._sender.drop(),
     ev.SendText: Conductor._send_text,
     ev.SpeakText: Conductor._speak_text,
     ev.Approve: Conductor._decided,
     ev.Reject: Conductor._decided,
     ev.AskConsent: Conductor._ask_consent,
     ev.PlayChime: Conductor._play_chime,
-    ev.DismissAlarm: Conductor._dismiss_alarm,
-    ev.ConnectNow: Conductor._connect_now,
+    ev.DismissAlarm: lambda conductor, _: conductor.alarms.dismiss(),
+    ev.ConnectNow: lambda conductor, _: conductor.link.connect_now(),
     ev.HangUp: Conductor._hang_up,
     ev.Refuse: Conductor._refuse,
     ev.Report: lambda conductor, command: conductor.note_error(command.message),

@@ -72,8 +72,8 @@ class PhaseChanged:
 class LinkChanged:
     """`status`: connecting, connected, ready (the session is confirmed) or disconnected; `detail`: why.
 
-    `resting`: closed on purpose until somebody needs it. `renewing` in place of all but `ready` when a session
-    closed on purpose is replaced by the next, which nobody need know.
+    `resting`: closed on purpose until somebody needs it. `renewing` in place of all but `ready` when a
+    session closed on purpose is replaced by the next, which nobody need know.
     """
 
     status: str

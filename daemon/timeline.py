@@ -388,7 +388,8 @@ _PAGE = """\
 {drawing}
 <p class="key"><i class="captured"></i>captured <i class="speech"></i>speech <i class="preroll"></i>pre-roll
 <i class="up"></i>sent up <i class="answer"></i>answer being made <i class="audio"></i>audio arrives
-<i class="words"></i>words arrive <i class="curve"></i>waiting to be heard <i class="heard"></i>heard <i class="bad"></i>cut, trouble</p>
+<i class="words"></i>words arrive <i class="curve"></i>waiting to be heard <i class="heard"></i>heard
+<i class="bad"></i>cut, trouble</p>
 <table>
 <tr><th></th><th></th><th>since the turn began</th><th>since the moment before</th></tr>
 {rows}</table>

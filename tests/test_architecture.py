@@ -176,7 +176,11 @@ CONSTANT_MAKER_NAMES = """
 CONSTANT_MAKERS = frozenset(CONSTANT_MAKER_NAMES.split())
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)  # and what holds them: an import is in no expression
+STATEMENTS = (
+    ast.stmt,
+    ast.excepthandler,
+    ast.match_case,
+)  # and what holds them: an import is in no expression
 
 
 # ---- parsed modules --------------------------------------------------------------------------------------

@@ -131,7 +131,9 @@ class Room:
     def __init__(self, directory: Path) -> None:
         self._heard = directory / "heard.raw"
         quiet = array("h", random.Random(3).choices(range(-8, 9), k=VOICE_HZ)).tobytes()
-        self._pieces = itertools.cycle(quiet[at : at + self.PIECE_BYTES] for at in range(0, len(quiet), self.PIECE_BYTES))
+        self._pieces = itertools.cycle(
+            quiet[at : at + self.PIECE_BYTES] for at in range(0, len(quiet), self.PIECE_BYTES)
+        )
         self._words: queue.Queue[bytes] = queue.Queue()
         self._card_is_there = threading.Event()
         self._player: subprocess.Popen[bytes] | None = None
@@ -154,7 +156,16 @@ class Room:
     @contextmanager
     def listening(self) -> Iterator[Recording]:
         self._heard.write_bytes(b"")
-        command = ["arecord", "-q", "-t", "raw", *_OTHER_END, "--period-time=10000", "--buffer-time=200000", str(self._heard)]
+        command = [
+            "arecord",
+            "-q",
+            "-t",
+            "raw",
+            *_OTHER_END,
+            "--period-time=10000",
+            "--buffer-time=200000",
+            str(self._heard),
+        ]
         with subprocess.Popen(command) as recorder:
             try:
                 yield Recording(self._heard, VOICE_HZ)
@@ -197,7 +208,7 @@ class Link:
 
     def __init__(self) -> None:
         run("ip", "netns", "add", "server")
-        run(*"ip link add box0 type veth peer name box1 netns server".split())
+        run(*["ip", "link", "add", "box0", "type", "veth", "peer", "name", "box1", "netns", "server"])
         for address, (end, *where) in zip(("10.99.0.1/24", f"{SERVER_HOST}/24"), self.ENDS, strict=True):
             run("ip", *where, "address", "add", address, "dev", end)
             run("ip", *where, "link", "set", end, "up")
@@ -278,7 +289,9 @@ class Service:
             return request(CONTROL_SOCKET, {"command": "status"}, 5.0).get("status") or {}
         return {}
 
-    def await_status(self, happened: Callable[[dict[str, Any]], bool], what: str, limit_s: float = SOON_S) -> float:
+    def await_status(
+        self, happened: Callable[[dict[str, Any]], bool], what: str, limit_s: float = SOON_S
+    ) -> float:
         seen: dict[str, Any] = {}
 
         def has_happened() -> bool:
@@ -289,7 +302,10 @@ class Service:
         try:
             return until(has_happened, what, limit_s, 0.03)
         except AssertionError as error:
-            shown = {key: seen.get(key) for key in ("phase", "link", "microphone", "speaker", "light", "last_errors")}
+            shown = {
+                key: seen.get(key)
+                for key in ("phase", "link", "microphone", "speaker", "light", "last_errors")
+            }
             raise AssertionError(f"{error}, but {shown}") from None
 
     def await_phase(self, phase: str, limit_s: float = SOON_S) -> float:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -19,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from daemon.simulator import SimulatorServer
 from tests.hil.appliance import (
-    CONTROL_SOCKET,
     HEADER_LABEL,
     HEADER_LINES,
     MUTE_LINE,
@@ -47,7 +46,6 @@ from tests.system.running_box import (
     voice,
 )
 from tests.system.virtual_card import Recording
-from daemon.simulator import SimulatorServer
 
 QUESTION = "Front_Center"
 ANSWER = ("Front_Left", "Front_Right", "Rear_Left", "Rear_Center", "Rear_Right", "Side_Left", "Side_Right")
@@ -148,7 +146,10 @@ def starts_ready(bench: Bench) -> Figures:
     [chip] = json.loads(run("harkd", "devices", "--json"))["gpio"]
     assert (chip["label"], chip["lines"]) == (HEADER_LABEL, HEADER_LINES), chip
     assert is_steady(bench, False)
-    return {"ready_ms": int(bench.box.unit_property("ActiveEnterTimestampMonotonic")) / 1000 - int(bench.box.unit_property("ExecMainStartTimestampMonotonic")) / 1000}
+    return {
+        "ready_ms": int(bench.box.unit_property("ActiveEnterTimestampMonotonic")) / 1000
+        - int(bench.box.unit_property("ExecMainStartTimestampMonotonic")) / 1000
+    }
 
 
 def press_speak_hear(bench: Bench) -> Figures:
@@ -207,7 +208,11 @@ def mute_switch(bench: Bench) -> Figures:
     assert bench.bytes_up() == before
     bench.header.release(MUTE_LINE)
     open_after_s = bench.box.await_sound("working")
-    return {"closed_after_ms": closed_after_s * 1000, "open_after_ms": open_after_s * 1000, **bench.take_a_turn()}
+    return {
+        "closed_after_ms": closed_after_s * 1000,
+        "open_after_ms": open_after_s * 1000,
+        **bench.take_a_turn(),
+    }
 
 
 def lights(bench: Bench) -> Figures:
