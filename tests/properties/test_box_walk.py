@@ -21,6 +21,7 @@ from daemon.events import ApprovalWanted, Phase
 from daemon.gestures import GestureSettings
 from daemon.health import Port
 from daemon.notices import Refused
+from daemon.realtime.transports.port import Refusal, TransportRefused
 from daemon.sound_devices import SoundSettings
 from daemon.talk import BargeIn, Capture, TalkMode, TalkSettings
 from daemon.transitions import Link
@@ -43,6 +44,19 @@ LONGEST_S = 60.0
 """Longer than any limit of the settings below."""
 
 
+class Slow(Server):
+    """Takes a while to connect, or to find that it cannot."""
+
+    def __init__(self, after_s: float, *, refuse: bool) -> None:
+        super().__init__()
+        self._after_s, self._refuse = after_s, refuse
+
+    async def connect(self) -> None:
+        await asyncio.sleep(self._after_s)
+        if self._refuse:
+            raise TransportRefused(Refusal.NETWORK, "no route")
+
+
 class Walk:
     """One box and one random walk. Every period the microphone hears has a number of its own."""
 
@@ -59,6 +73,7 @@ class Walk:
             answer_s=8.0,
             approve_s=5.0,
             follow_up_s=rng.choice([0.0, 2.0]),
+            idle_hang_up_s=rng.choice([0.0, 0.0, 1.0]),
         )
         self.box = box = Box(
             self.talk,
@@ -187,6 +202,24 @@ class Walk:
     async def do_lose_link(self) -> None:
         self.box.server.lose(self.random.choice([1001, 1006]))
 
+    async def do_renew_session(self) -> None:
+        self._next_is_slow()
+        self.box.app.conductor.link.renew("old")
+
+    async def do_hang_up(self) -> None:
+        self._next_is_slow()
+        if self.box.app.conductor.appliance.is_at_rest:
+            self.box.app.conductor.link.rest("nobody is here")
+
+    async def do_change_network(self) -> None:
+        self.box.app.conductor.link.network_changed(came=self.random.random() < 0.5)
+
+    def _next_is_slow(self) -> None:
+        if not self.box.next_server:
+            self.box.next_server = [
+                Slow(self.random.choice([0.0, 0.2, 4.0]), refuse=self.random.random() < 0.3)
+            ]
+
     async def do_answer(self) -> None:
         await self._answer(self.random.choice([20, 300, 2500]), whole=True)
 
@@ -290,7 +323,7 @@ class Walk:
         assert app.gain.percent == app.volume.percent
         assert app.sound.speaker_tap.queued_frames == 0
         assert self.microphone.holds_device == box.wants_microphone
-        always = app._settings.sound.speaker_always_open
+        always = app.settings.sound.speaker_always_open
         assert self.speaker.holds_device == always, "linger"
 
 
