@@ -101,13 +101,13 @@ def slow(
     for part in parts.split():
         _run("cp", "-a", TREE / part, source)
     wanted = {
-        "test_install[bookworm]": lambda: _install("bookworm", source),
-        "test_install[trixie]": lambda: _install("trixie", source),
-        "test_piuparts": lambda: _piuparts(package),
         "test_conversation_with_an_interruption": lambda: _arm64(
             files, "/usr/bin/harkd", "demo", "--out=/tmp/demo"
         ),
+        "test_install[bookworm]": lambda: _install("bookworm", source),
+        "test_install[trixie]": lambda: _install("trixie", source),
+        "test_piuparts": lambda: _piuparts(package),
     }
     names = {item.name for item in request.session.items}
-    with ThreadPoolExecutor(2) as executor:
+    with ThreadPoolExecutor(3) as executor:
         yield {name: executor.submit(job) for name, job in wanted.items() if name in names}

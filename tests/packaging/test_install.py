@@ -17,6 +17,7 @@ def test_install(suite: str, slow: dict[str, Future[str]]) -> None:
     printed = slow[f"test_install[{suite}]"].result()
     said = dict(line.split(": ", 1) for line in printed.splitlines() if ": " in line)
     assert said["settings"] == "# mine", "the second time, settings stay"
+    assert said["sources"] == "1", "of the same version, and changed all the same"
     assert said["key"] == "600 root", "what was written for everybody to read"
     assert said["version"].startswith("harkd ")
     assert said["check"] == "ok"
@@ -33,7 +34,8 @@ def test_arm64_needs_no_compiler(python: str, tmp_path: Path, run: Callable[...,
     """PyPI has wheels of all that `make install` takes from there; lgpio has none for 3.13."""
     packages = ["websockets>=15", "pydantic>=2.10", "gpiozero>=2", "webrtcvad-wheels", "pywebrtc-audio"]
     packages += ["lgpio>=0.2.2"] if python == "3.11" else []
-    platforms = [f"--platform={tag}_aarch64" for tag in ("manylinux2014", "manylinux_2_28")]
+    tags = ("manylinux2014", "manylinux_2_28", "manylinux_2_34")  # Debian 12 has glibc 2.36
+    platforms = [f"--platform={tag}_aarch64" for tag in tags]
     where = ["--only-binary=:all:", "--target", tmp_path, "--python-version", python, *platforms]
     printed = run(sys.executable, "-m", "pip", "install", "--dry-run", *where, *packages)
     assert "Would install" in printed

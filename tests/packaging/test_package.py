@@ -21,8 +21,8 @@ PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
 
 def test_lintian(package: Path, run: Callable[..., str], rootfs: Callable[[str], Path]) -> None:
     judge = "lintian --allow-root -iI --pedantic --fail-on error,warning,info,pedantic /dist/*.changes"
-    changes = next(package.parent.glob(f"{package.stem.rpartition('_')[0]}_*.changes"))
-    copies = [f"{file}:/dist/{file.name}" for file in (package, changes)]
+    version = package.stem.rpartition("_")[0]
+    copies = [f"{file}:/dist/{file.name}" for file in package.parent.glob(f"{version}_*")]
     run(TREE / "tests/machines/rootfs-run", rootfs("lint"), *copies, "--", "sh", "-c", judge)
 
 
