@@ -297,6 +297,7 @@ def stuck_loop() -> None:
         seen["stuck: running after s"] = wait(lambda: main_pid() not in (0, before) and is_running(), 20)
         seen["stuck: asked"] = run("harkd", "status").returncode
     seen["cores"] = [str(path) for path in Path("/var/lib/harkd").glob("*core*")]
+    seen["recordings"] = [path.name for path in Path("/run/harkd/flight").iterdir()]
     seen["journal"] = journal()
     lines = run("journalctl", "--no-pager", "-o", "json", "_SYSTEMD_UNIT=harkd.service").stdout.splitlines()
     seen["journal fields"] = [json.loads(line) for line in lines]

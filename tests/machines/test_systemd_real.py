@@ -191,7 +191,7 @@ def test_no_key_in(seen: dict[str, Any], place: str) -> None:
 
 
 def test_no_core_with_the_key_in_it_after_an_abort(seen: dict[str, Any]) -> None:
-    assert "Fatal Python error: Aborted" in seen["journal"]
+    assert "code=killed, status=6/ABRT" in seen["journal"]
     assert (seen["core limit"], seen["cores"]) == ([["0", "0"]], [])
 
 
@@ -228,7 +228,11 @@ def test_watchdog_gives_up_a_process_that_does_not_move(seen: dict[str, Any], fa
 
 
 def test_journal_tells_where_the_loop_was_stuck(seen: dict[str, Any]) -> None:
-    assert 'File "/etc/harkd/tools/stuck.py", line 11 in think_for_ever' in seen["journal"]
+    assert 'File "/etc/harkd/tools/stuck.py", line 11, in think_for_ever' in seen["journal"]
+
+
+def test_recordings_of_what_led_to_the_watchdog_outlive_the_restart(seen: dict[str, Any]) -> None:
+    assert len([name for name in seen["recordings"] if name.endswith("-watchdog.jsonl")]) == 2
 
 
 def test_journal_has_fields_to_search_for(seen: dict[str, Any]) -> None:
