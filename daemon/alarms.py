@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from daemon.journal import UNSAVED
 from daemon.timers import Timer, TimerBook
 
 log = logging.getLogger("harkd")
@@ -157,6 +158,8 @@ class Alarms:
             self._failing = False
         except OSError as error:
             if not self._failing:  # once, not with every change
-                log.warning("the timers cannot be saved, a restart will lose them: %s", error)
+                log.warning(
+                    "the timers cannot be saved, a restart will lose them: %s", error, extra=UNSAVED()
+                )
             self._failing = True
         return not self._failing
