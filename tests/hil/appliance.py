@@ -143,7 +143,8 @@ class Room:
         """Mono at 48 kHz; returns when the microphone has heard it."""
         for at in range(0, len(pcm), self.PIECE_BYTES):
             self._words.put(pcm[at : at + self.PIECE_BYTES])
-        self._words.join()
+        spoken_s = len(pcm) / 2 / VOICE_HZ
+        until(lambda: not self._words.unfinished_tasks, "said", spoken_s + SOON_S, 0.02)
         time.sleep(self.LATENCY_S)
 
     def plugged_in(self) -> None:
@@ -222,6 +223,13 @@ class Link:
                 run("tc", *where, "qdisc", "replace", "dev", end, "root", "netem", *how.split())
             else:
                 subprocess.run(["tc", *where, "qdisc", "del", "dev", end, "root"], capture_output=True)
+
+    def cut(self) -> None:
+        """No way there, which the kernel says at once."""
+        run("ip", "route", "add", "unreachable", SERVER_HOST)
+
+    def mend(self) -> None:
+        run("ip", "route", "del", "unreachable", SERVER_HOST)
 
 
 @contextmanager
