@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from daemon.realtime import history
 from tests.soak.household import Household
 from tests.soak.soak_loop import SoakLoop, run_day
 
@@ -108,7 +109,7 @@ def summary(household: Household, report: dict[str, Any]) -> None:
     for attempt in household.attempts:
         outcome = attempt.outcome
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
-    history = app.conductor.link.protocol.history
+    kept = app.conductor.link.protocol.history
     report |= {
         "attempts": len(household.attempts),
         "outcomes": outcomes,
@@ -132,8 +133,8 @@ def summary(household: Household, report: dict[str, Any]) -> None:
         "connection_attempts": household.service.attempts,
         "service_errors": dict(household.service.errors),
         "longest_replay": household.service.longest_replay,
-        "history_items": len(history),
-        "history_chars": sum(len(i.text) + len(i.output or "") + len(i.arguments or "") for i in history),
+        "history_items": len(kept),
+        "history_chars": sum(len(i.text) + len(i.output or "") + len(i.arguments or "") for i in kept),
         "mic_periods": household.microphone.periods,
         "speaker_periods": household.speaker.periods,
         "light_frames": household.light.shown,
@@ -164,10 +165,13 @@ def main() -> None:
     parser.add_argument("--capture", default="on_demand", choices=["on_demand", "always"])
     parser.add_argument("--turns", type=float, default=45, help="times an hour that somebody comes")
     parser.add_argument("--troubles", type=float, default=12, help="an hour")
+    parser.add_argument("--history", type=int, default=0, help="items kept, to have it full when warm")
     parser.add_argument("--trace", action="store_true", help="tell what memory grew, by line of code")
     options = parser.parse_args()
     if options.trace:
         tracemalloc.start()
+    if options.history:
+        history.MAX_ITEMS = options.history
     report: dict[str, Any] = {}
     began, cpu = time.monotonic(), time.process_time()
     run_day(day(options, report))
