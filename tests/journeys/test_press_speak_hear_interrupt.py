@@ -20,7 +20,7 @@ from daemon.talk import TalkMode, TalkSettings
 from daemon.transitions import Turn
 from hw.audio.wavfile import WavMicrophone, WavSpeaker
 
-COMMANDS = "press, release, stop, say, ask, approve, reject, volume, mute, flight, status"
+COMMANDS = "press, release, stop, say, ask, approve, reject, volume, mute, flight, reload, status"
 FADE_FRAMES = 5 * RATE_HZ // 1000
 
 
