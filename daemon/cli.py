@@ -171,6 +171,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from daemon.config.files import ConfigError
+    from daemon.last_words import block_abort
+
+    if arguments.own_process:
+        block_abort()  # before what follows, which may start threads
+
     from daemon.control import ControlError
     from daemon.realtime.errors import UserError
     from daemon.run import run_daemon

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from importlib.metadata import version
 from pathlib import Path
-from traceback import format_stack
-from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +29,7 @@ from daemon.flight_ring import RingSettings
 from daemon.gestures import GestureSettings
 from daemon.journal import READY, STOPPING
 from daemon.journal_stream import JournalHandler, start_logging
+from daemon.last_words import record_when_aborted
 from daemon.link_watch import LinkWatch, NotedKey
 from daemon.metrics import render
 from daemon.metrics_file import MetricsFile
@@ -45,7 +44,7 @@ from daemon.realtime.run_config import is_openai
 from daemon.realtime.settings_check import VOICES
 from daemon.realtime.transports.port import Transport
 from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
-from daemon.recorder import FlightRecorder, RecorderSettings
+from daemon.recorder import RecorderSettings
 from daemon.redaction import Redactor
 from daemon.redaction_hooks import guard_outputs, hide_process
 from daemon.reloading import Built, Program, Reloading, watch
@@ -192,23 +191,6 @@ def _heed_signals(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event, hang
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, hang_up.set)
-
-
-def record_when_aborted(recorder: FlightRecorder) -> None:
-    """systemd ends a daemon that does not feed its watchdog by SIGABRT: what led to it is written down first.
-
-    Not where it stands still inside a library, which never comes back to Python.
-    """
-
-    def aborted(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        try:
-            recorder.save_now("watchdog")
-            log.error("aborted, probably by the watchdog, here:\n%s", "".join(format_stack(frame)))
-        finally:
-            signal.raise_signal(number)
-
-    signal.signal(signal.SIGABRT, aborted)
 
 
 async def _feed_watchdog(notifier: Notifier, healthy: Callable[[], bool]) -> None:

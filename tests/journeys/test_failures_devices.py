@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import math
 import multiprocessing
 import os
@@ -22,11 +23,12 @@ from trouble import ANSWER, MOMENTS, SAID, Troubled, virtual
 from daemon.cues import Cue
 from daemon.events import Phase
 from daemon.health import DeviceHealth, Port
+from daemon.last_words import block_abort, record_when_aborted
 from daemon.notify import Notifier
 from daemon.prompts import Prompt
 from daemon.realtime import RealtimeAgent, function_tool
 from daemon.recorder import RecorderSettings, load_flight
-from daemon.run import _feed_watchdog, record_when_aborted
+from daemon.run import _feed_watchdog
 from daemon.sound_devices import SoundSettings
 from daemon.talk import TalkMode, TalkSettings
 from hw.fakes import FakeButton
@@ -336,20 +338,24 @@ def test_event_loop_stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         dog.close()
 
 
-def stand_still(directory: Path, stuck: Connection) -> None:
+def stand_still(directory: Path, stuck: Connection, hang: Callable[[int], object]) -> None:
     async def main() -> None:
         async with Troubled(recorder=RecorderSettings(directory)) as box:
             record_when_aborted(box.app.recorder)
             box.app.recorder.note("the last thing")
             stuck.send("stuck")
-            time.sleep(60)  # noqa: ASYNC251  that is the failure
+            hang(60)
 
+    block_abort()
     asyncio.run(main())
 
 
-def test_daemon_ended_by_its_watchdog_leaves_a_flight_recording(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hang", [time.sleep, ctypes.CDLL(None).sleep], ids=["in Python", "in a library"])
+def test_daemon_ended_by_its_watchdog_leaves_a_flight_recording(
+    tmp_path: Path, hang: Callable[[int], object]
+) -> None:
     told, telling = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=stand_still, args=(tmp_path, telling))
+    process = multiprocessing.get_context("fork").Process(target=stand_still, args=(tmp_path, telling, hang))
     process.start()
     assert told.poll(10), "it did not start"
     assert process.pid is not None
