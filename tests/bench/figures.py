@@ -1,0 +1,127 @@
+"""What one client or the whole daemon costs, as numbers. Shell around the processes."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.bench.box import LISTENING, MICROPHONE_CLOSED, stay, talk
+from tests.bench.processes import BenchError, Run, converse
+from tests.bench.server import SETTLE_S, Plan
+
+SHORT_TURNS = 2
+LISTENED_S = 8.0
+WATCHED_S = 20.0
+CLOSED_AFTER_S = 15.0
+"""A loudspeaker that is open only while it is used is closed this long after the start, with time to spare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instructions:
+    """In user space. `per_minute`: of conversation; `start`: until connected, and to end again."""
+
+    per_minute: float
+    start: float
+
+
+def slope(short: int, long: int, seconds: float, more: float) -> Instructions:
+    """From a run of `seconds` and one of `more` seconds beyond: what both have in common is the start."""
+    per_s = (long - short) / more
+    return Instructions(60 * per_s, short - per_s * seconds)
+
+
+def instructions(client: str, turns: int = SHORT_TURNS) -> Instructions:
+    """By valgrind, over two conversations of which one is twice as long."""
+    runs = [_counted(client, Plan(turns=n)) for n in (turns, 2 * turns)]
+    seconds = turns * Plan().turn_s
+    return slope(runs[0], runs[1], seconds, seconds)
+
+
+def _counted(client: str, plan: Plan) -> int:
+    run = talk(plan, counted=True)[0] if client == "daemon" else converse(client, plan, counted=True)
+    if client not in ("null", "daemon"):
+        require_whole(run, plan)
+    assert run.instructions is not None
+    return run.instructions
+
+
+def listening_per_s() -> float:
+    """Instructions of a second in which only the voice detector works."""
+    short, long = (stay(LISTENING, seconds, counted=True)[0] for seconds in (LISTENED_S, 2 * LISTENED_S))
+    assert short.instructions is not None
+    assert long.instructions is not None
+    return (long.instructions - short.instructions) / LISTENED_S
+
+
+def idle_wake_ups_per_s() -> float:
+    """Of all threads, with the microphone closed."""
+    return stay(MICROPHONE_CLOSED, WATCHED_S, settle_s=CLOSED_AFTER_S)[1]
+
+
+def require_whole(run: Run, plan: Plan) -> None:
+    """Raises `BenchError` if a frame, a delta or an interruption was lost."""
+    lost = losses(run, plan)
+    if any(lost.values()):
+        raise BenchError(f"lost: {lost}\n{run.errors[-1000:]}")
+
+
+def losses(run: Run, plan: Plan) -> dict[str, int]:
+    """What one side sent and the other did not get."""
+    server, client = run.server, run.client
+    frames, spoken = len(client["append_at"]), plan.deltas
+    heard = [number for number in client["delta_at"] if int(number) <= spoken]
+    return {
+        "frames": frames - len(server["append_at"]),
+        "deltas": spoken - len(heard),
+        "interruptions": max(0, 2 * plan.interruptions - len(client["interrupted_at"])),
+        "events the server did not know": len(server["refused"]),
+    }
+
+
+# ---- times -------------------------------------------------------------------------------------------------
+
+
+def latencies_ms(run: Run, plan: Plan) -> dict[str, list[float]]:
+    """Every append, delta and interruption, from one process to the other."""
+    server, client = run.server, run.client
+    interruptions = [
+        1000 * (seen - sent)
+        for sent, seen in zip(server["interruption_at"], _first_after(server, client), strict=True)
+    ]
+    return {
+        "append": _differences(client["append_at"], server["append_at"], None),
+        "delta": _differences(server["delta_at"], client["delta_at"], plan.deltas),
+        "interruption": interruptions[: plan.interruptions],
+        "interruption behind a burst": interruptions[plan.interruptions :],
+    }
+
+
+def _differences(sent: Mapping[str, float], got: Mapping[str, float], last: int | None) -> list[float]:
+    numbers = [number for number in got if number in sent and (last is None or int(number) <= last)]
+    return [1000 * (got[number] - sent[number]) for number in numbers]
+
+
+def _first_after(server: Mapping[str, Any], client: Mapping[str, Any]) -> list[float]:
+    """Somebody may tell of the same interruption twice."""
+    seen: Sequence[float] = client["interrupted_at"]
+    return [next((at for at in seen if at >= sent), float("inf")) for sent in server["interruption_at"]]
+
+
+def median(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def first_append_s(run: Run) -> float:
+    """From the start of the process to its first frame at the server."""
+    return float(run.server["first_append_at"]) - run.spawned_at
+
+
+def growth_mb_per_minute(resident_kb: Sequence[int], every_s: float) -> float:
+    """By least squares, without the first third, in which everything is used for the first time."""
+    settled = resident_kb[len(resident_kb) // 3 :]
+    if len(settled) < 2:
+        return 0.0
+    at_minutes = [number * every_s / 60 for number in range(len(settled))]
+    return statistics.linear_regression(at_minutes, settled).slope / 1024

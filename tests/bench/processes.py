@@ -1,0 +1,135 @@
+"""Starts the server and those who talk to it, each in a process of its own, and reads what they cost. Shell."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from tests.bench.server import Plan
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+CLIENTS = HERE / "clients"
+OURS = ROOT / ".venv-bench" / "bin" / "python"
+PEERS = ROOT / ".venv-peers" / "bin" / "python"
+PYTHON_OF = {"agents_sdk": PEERS, "openai_sdk": PEERS}
+FRAME_MS = 20
+PATIENCE_S = 600.0
+
+VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--quiet")
+"""Counts the instructions of user space, the same on a busy machine as on an idle one."""
+
+
+class BenchError(Exception):
+    """A measurement that did not happen; says what to look at."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One client's conversation, seen from both ends. `server` and `client` are their reports."""
+
+    server: dict[str, Any]
+    client: dict[str, Any] = field(default_factory=dict)
+    instructions: int | None = None
+    spawned_at: float = 0.0
+    errors: str = ""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Of every process measured: nothing in it depends on this shell, and hashes are the same in each run."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "PYTHONHASHSEED": "0",
+        "OPENAI_AGENTS_DISABLE_TRACING": "1",
+        **more,
+    }
+
+
+@dataclass(slots=True)
+class ScriptedServer:
+    """`report` is filled when it has ended."""
+
+    url: str
+    report: dict[str, Any]
+    _output: IO[str]
+
+    def wait_over(self) -> None:
+        """Until the script is over; `BenchError` if that never comes."""
+        if not select.select([self._output], [], [], PATIENCE_S)[0] or not self._output.readline():
+            raise BenchError("the script was never over: did the client connect?")
+
+
+@contextlib.contextmanager
+def scripted_server(plan: Plan, folder: Path) -> Iterator[ScriptedServer]:
+    """A server for one client; stopped at the end, with its report."""
+    file = folder / "server.json"
+    command = [sys.executable, "-m", "tests.bench.server", *plan.arguments(), str(file)]
+    report: dict[str, Any] = {}
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            url = server.stdout.readline().strip()
+            if not url:
+                raise BenchError("the scripted server did not start")
+            yield ScriptedServer(url, report, server.stdout)
+        finally:
+            server.terminate()
+            server.wait(10)
+    report.update(json.loads(file.read_text(encoding="utf-8")))
+
+
+def converse(client: str, plan: Plan, *, counted: bool = False) -> Run:
+    """One client through the whole script. `counted`: under valgrind, which makes all its times worthless."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        job = {
+            "frames": round(plan.turns * plan.turn_s * 1000) // FRAME_MS,
+            "frame_ms": FRAME_MS,
+            "deltas": 0 if client == "null" else plan.deltas,
+            "interruptions": 0 if client == "null" else 2 * plan.interruptions,
+            "report": str(folder / "client.json"),
+        }
+        with scripted_server(plan, folder) as server:
+            python = PYTHON_OF.get(client, OURS)
+            run = Run(server.report)
+            command = [str(python), str(CLIENTS / f"{client}.py"), server.url, json.dumps(job)]
+            run_counted(run, command, folder, environment(), counted=counted)
+        run.client = json.loads((folder / "client.json").read_text(encoding="utf-8"))
+    return run
+
+
+def run_counted(
+    run: Run, command: Sequence[str], folder: Path, env: Mapping[str, str], *, counted: bool
+) -> None:
+    """Run `command` to its end; fills in when it began, what it said, and its instructions if `counted`."""
+    counts = folder / "counts"
+    prefix = [*VALGRIND, f"--cachegrind-out-file={counts}"] if counted else []
+    run.spawned_at = time.monotonic()
+    done = subprocess.run(
+        [*prefix, *command], cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    run.errors = done.stderr
+    if done.returncode:
+        raise BenchError(f"{' '.join(command[:3])} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    if counted:
+        run.instructions = instructions_in(counts)
+
+
+def instructions_in(file: Path) -> int:
+    """What cachegrind counted."""
+    found = re.search(r"^summary: (\d+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise BenchError(f"{file}: cachegrind wrote no summary")
+    return int(found[1])
