@@ -1,7 +1,7 @@
 """The whole daemon as `harkd run`, with WAV files for a sound card and pins that are not there. Shell.
 
-A card of 48 kHz, as nearly all are, so that both directions are resampled; webrtcvad listens; a button and a lamp
-on gpiozero's mock pins; a control socket, a state directory, and a socket where systemd would listen.
+A card of 48 kHz, as nearly all are, so that both directions are resampled; webrtcvad listens; a button and a
+lamp on gpiozero's mock pins; a control socket, a state directory, and a socket where systemd would listen.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from pathlib import Path
 from tests.bench.processes import (
     OURS,
     PATIENCE_S,
-    ROOT,
     VALGRIND,
     BenchError,
     Run,
@@ -177,7 +176,7 @@ def _write_microphone(file: Path, *, quiet: bool) -> None:
         room.writeframes(array("h", (chance.randint(-level, level) for _ in range(2 * RATE_HZ))).tobytes())
 
 
-# ---- what is done with it ------------------------------------------------------------------------------------
+# ---- what is done with it ---------------------------------------------------------------------------
 
 
 def talk(plan: Plan, *, counted: bool = False) -> tuple[Run, list[int]]:

@@ -9,13 +9,13 @@ from typing import Any
 
 from tests.bench.box import LISTENING, MICROPHONE_CLOSED, stay, talk
 from tests.bench.processes import BenchError, Run, converse
-from tests.bench.server import SETTLE_S, Plan
+from tests.bench.server import Plan
 
 SHORT_TURNS = 2
 LISTENED_S = 8.0
 WATCHED_S = 20.0
 CLOSED_AFTER_S = 15.0
-"""A loudspeaker that is open only while it is used is closed this long after the start, with time to spare."""
+"""A loudspeaker that is open only while it is used has closed so long after the start."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """One client alone, while something is being made quicker: `python -m tests.bench.one CLIENT [--turns N]`.
 
-CLIENT: null, floor, session, agents_sdk, openai_sdk, daemon (all counted by valgrind), or idle, listening, ready.
+CLIENT: null, floor, session, agents_sdk, openai_sdk, daemon (all counted by valgrind), or idle, listening,
+ready.
 """
 
 from __future__ import annotations
@@ -28,9 +29,8 @@ def main() -> None:
         print(f"READY after {run.client['ready_s']:.2f} s, peak {run.client['peak_rss_kb'] / 1024:.1f} MB")
     else:
         found = instructions(arguments.client, arguments.turns)
-        print(
-            f"{found.per_minute / 1e6:.0f} M instructions a minute, {found.start / 1e6:.0f} M to start and stop"
-        )
+        per_minute, start = found.per_minute / 1e6, found.start / 1e6
+        print(f"{per_minute:.0f} M instructions a minute, {start:.0f} M to start and stop")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Starts the server and those who talk to it, each in a process of its own, and reads what they cost. Shell."""
+"""Starts the server and its clients, each in a process of its own, and reads what they cost. Shell."""
 
 from __future__ import annotations
 

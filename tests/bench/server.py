@@ -1,10 +1,10 @@
 """A Realtime server with one script, paced by the clock. `python -m tests.bench.server PLAN REPORT`.
 
 One client at a time. A turn begins with the first append, and then every `turn_s`: what the user said is
-committed, and an answer as long as the turn comes in deltas while the microphone goes on. After the last turn
-come the interruptions: an answer begins, and the user speaks into it, first with little on the way, then behind
-five seconds of audio. Each append and each delta begins with its number; when they came and went stands in the
-report, on the clock that all processes share.
+committed, and an answer as long as the turn comes in deltas while the microphone goes on. After the last
+turn come the interruptions: an answer begins, and the user speaks into it, first with little on the way,
+then behind five seconds of audio. Each append and each delta begins with its number; when they came and went
+stands in the report, on the clock that all processes share.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SCRIPT_OVER = "script over"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is said. `pace`: how many times faster than it is heard. `interruptions`: of each of the two kinds."""
+    """What is said. `pace`: how many times faster than it is heard. `interruptions`: of each kind."""
 
     turns: int = 1
     turn_s: float = 4.0
@@ -251,8 +251,8 @@ def plan_of(text: str) -> Plan:
     return Plan(**json.loads(text))
 
 
-async def serve_script(plan: Plan, file: Path) -> None:
-    """Serve until SIGTERM, then write the report."""
+async def serve_script(plan: Plan) -> Report:
+    """Serve until SIGTERM; answers what was seen."""
     report = Report()
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
@@ -264,8 +264,7 @@ async def serve_script(plan: Plan, file: Path) -> None:
     async with serve(converse, "127.0.0.1", 0, compression=deflate, max_size=2**24) as server:
         print(_address(server), flush=True)
         await stopping.wait()
-    shown = {name: getattr(report, name) for name in Report.__slots__}
-    file.write_text(json.dumps(shown), encoding="utf-8")
+    return report
 
 
 def _address(server: Server) -> str:
@@ -277,7 +276,9 @@ def main() -> None:
     parser.add_argument("plan", type=plan_of)
     parser.add_argument("report", type=Path)
     arguments = parser.parse_args()
-    asyncio.run(serve_script(arguments.plan, arguments.report))
+    report = asyncio.run(serve_script(arguments.plan))
+    shown = {name: getattr(report, name) for name in Report.__slots__}
+    arguments.report.write_text(json.dumps(shown), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from daemon.realtime import RealtimeAgent, RealtimeRunner
 from harness import Harness, hold_session, run
+
+from daemon.realtime import RealtimeAgent, RealtimeRunner
 
 
 async def converse(url: str, harness: Harness) -> None:
