@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import terse_worker
 from hypothesis import settings
 from standstill import pytest_runtest_protocol, pytest_terminal_summary, pytest_unconfigure  # noqa: F401
 
@@ -21,8 +22,14 @@ settings.load_profile("gate" if os.environ.get("CI") else "full")
 gc.disable()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(terse_worker)
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()
+    gc.set_threshold(20_000)  # the usual 700 takes a tenth of the time that the short tests take
     gc.enable()
 
 

@@ -17,7 +17,8 @@ WANTED_MS = 1000 * MARGIN_S + LATENCY_MS
 
 def _ramp(frames: int) -> bytes:
     """Every sample says where it is, modulo 60000: still so after reading between two of them."""
-    return array("h", (frame % 60_000 - 30_000 for frame in range(frames))).tobytes()
+    once = array("h", range(-30_000, 30_000)).tobytes()
+    return (once * (frames // 60_000 + 1))[: 2 * frames]
 
 
 def _leads_ms(cards: TwoCards, seconds: float) -> list[float]:
