@@ -430,6 +430,7 @@ class ServerThread:
             await self._stop.wait()
 
 
+@pytest.mark.long
 def test_loop_that_is_stuck_for_longer_than_both_limits_keeps_its_connection() -> None:
     async def run(url: str) -> None:
         limits = WebSocketLimits(ping_interval_s=0.1, ping_timeout_s=0.1)
