@@ -2,13 +2,13 @@
 # PYTHON=/path/to/python3.12 chooses an interpreter for the virtual environments.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint types format install uninstall deb clean
+.PHONY: help setup demo test bench bench-check unit lint types format install uninstall deb clean
 export PYTHON PURGE
 # Or pytest rewrites every test and every daemon that a test starts is compiled, each time anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list these words
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 18
 
 setup: ## install system packages and .venv, only what is missing
 	@.ci/setup dev
@@ -21,6 +21,14 @@ test: ## run every test, also on a virtual sound card and with other people's cl
 	@.ci/setup test
 	.venv/bin/python -m pytest -n auto --dist worksteal -m "not (system or alone or machines)"
 	.venv/bin/python -m pytest -m "system or alone"
+
+bench: ## measure this project beside other clients, write docs/bench.json and docs/bench.svg
+	@.ci/setup peers
+	.venv/bin/python -m tests.bench.run
+
+bench-check: ## fail if a conversation takes 5 % more instructions or memory than it did
+	@.ci/setup bench
+	.venv/bin/python -m tests.bench.check
 
 unit: setup ## run the tests that take seconds
 	.venv/bin/python -m pytest -n auto tests/daemon tests/hw tests/test_architecture.py -m "not long" --hypothesis-profile=desk
@@ -46,5 +54,5 @@ deb: ## build the Debian package into dist/
 	@debian/build
 
 clean: ## remove what the other words made, except system packages
-	rm -rf .venv .venv-peers .pulseaudio .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist demo-out *.egg-info
+	rm -rf .venv .venv-peers .venv-bench .pulseaudio .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist demo-out *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

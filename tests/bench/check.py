@@ -1,0 +1,60 @@
+"""The gate of `make bench-check`: compares with tests/bench/baseline.json. Shell around the measuring."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.bench.baseline import FIGURES, complaints, ratios, savings
+from tests.bench.box import talk
+from tests.bench.figures import SHORT_TURNS, instructions
+from tests.bench.processes import HERE, BenchError, converse
+from tests.bench.server import Plan
+from tests.bench.versions import versions
+
+BASELINE = HERE / "baseline.json"
+CLIENTS = ("daemon", "session", "floor", "null")  # the longest first
+AT_ONCE = 2
+
+
+def measure(client: str) -> dict[str, float]:
+    """What `ratios` wants of each client."""
+    found = instructions(client)
+    plan = Plan(turns=SHORT_TURNS)
+    run = talk(plan)[0] if client == "daemon" else converse(client, plan)
+    return {"per_minute": found.per_minute, "start": found.start, "peak_rss": run.client["peak_rss_kb"]}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--renew", action="store_true", help="take what is measured now for the baseline")
+    renew = parser.parse_args().renew
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            now = ratios(dict(zip(CLIENTS, pool.map(measure, CLIENTS), strict=True)))
+    except BenchError as error:
+        print(f"bench-check: {error}", file=sys.stderr)
+        return 1
+    for name, meaning in FIGURES.items():
+        print(f"{now[name]:8.3f}  {meaning}")
+    if renew:
+        text = json.dumps({"ratios": now, "versions": versions()}, indent=2) + "\n"
+        BASELINE.write_text(text, encoding="utf-8")
+        return 0
+    return judge(now)
+
+
+def judge(now: dict[str, float]) -> int:
+    baseline = json.loads(BASELINE.read_text(encoding="utf-8"))
+    for line in savings(baseline, now):
+        print(f"bench-check: better: {line}")
+    found = complaints(baseline, now, versions())
+    for line in found:
+        print(f"bench-check: {line}", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
