@@ -1,4 +1,4 @@
-"""One loudspeaker for every player, and what an interruption sounded like on it. Shell around the loop's clock.
+"""One loudspeaker for every player, and what an interruption was on it. Shell around the loop's clock.
 
 Runs in the interpreter of whoever is measured: standard library only.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 RATE_HZ = 24_000
+SAMPLE_BYTES = 2
 
 
 class Block(NamedTuple):
@@ -60,7 +61,7 @@ class Card:
     def _take(self) -> None:
         assert self._render is not None
         pcm = self._render(self.block_frames)
-        assert len(pcm) == 2 * self.block_frames, f"{len(pcm)} bytes are not a block"
+        assert len(pcm) == SAMPLE_BYTES * self.block_frames, f"{len(pcm)} bytes are not a block"
         self.blocks.append(Block(self.next_block_at, pcm))
         self._wait(self.next_block_at + self.block_ms / 1000)
 
@@ -102,20 +103,20 @@ def judge(blocks: Sequence[Block], delay_s: float, event_at: float, told_ms: flo
     )
 
 
+def _last_sound_at(block: Block) -> float:
+    """When the last sample that is not silence was handed over, if it went out at the device's rate."""
+    frames = (len(block.pcm.rstrip(b"\0")) + 1) // SAMPLE_BYTES
+    return block.taken_at + frames / RATE_HZ if frames else float("-inf")
+
+
 def _sounding(pcm: bytes) -> int:
     samples = array("h", pcm)
     return len(samples) - samples.count(0)
 
 
-def _last_sound_at(block: Block) -> float:
-    """When the last sample that is not silence was handed over, if it went out at the device's rate."""
-    frames = len(block.pcm.rstrip(b"\0")) + 1
-    return block.taken_at + frames // 2 / RATE_HZ if any(block.pcm) else float("-inf")
-
-
 def _heard_by(taken_by: float, block: Block) -> bytes:
     frames = round((taken_by - block.taken_at) * RATE_HZ)
-    return block.pcm[: 2 * max(0, frames)]
+    return block.pcm[: SAMPLE_BYTES * max(0, frames)]
 
 
 def _ms(frames: int) -> float:

@@ -1,18 +1,10 @@
-"""The whole daemon on the same device: `interruption_ours.py JOB` prints its rounds as JSON."""
+"""The whole daemon on the same device: prints its rounds as JSON."""
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import json
 import logging
-import sys
 from typing import Any
-
-from box import call_at_once
-from interruption_card import RATE_HZ, Card, Round
-from interruption_script import CASES, Voice, Wire, interruptions
-from virtual_loop import VirtualLoop
 
 from daemon.app import App
 from daemon.bindings import Bindings
@@ -24,6 +16,9 @@ from daemon.volume import VolumeSettings
 from hw.audio.heard import HeardPosition
 from hw.fakes import FakeButton, FakeMicrophone
 from hw.ports import AudioFormat, Pull
+from tests.bench.interruption_card import RATE_HZ, Card, Round
+from tests.bench.interruption_script import Case, Voice, Wire, interruptions, of_all_cases
+from tests.contract.box import call_at_once
 
 MIC_PERIOD_MS = 10
 
@@ -71,7 +66,7 @@ async def hear_silence(microphone: FakeMicrophone) -> None:
         microphone.feed(bytes(microphone.format.period_bytes))
 
 
-async def play(job: dict[str, Any]) -> list[Round]:
+async def play(job: dict[str, Any], case: Case) -> list[Round]:
     """`by` is "voice", which the server hears, or "press"."""
     card, wire, button = Card(job["block_ms"], job["queued_blocks"]), Wire(), FakeButton()
     spoken = job["by"] == "voice"
@@ -94,7 +89,6 @@ async def play(job: dict[str, Any]) -> list[Round]:
     await asyncio.sleep(1)
     voice = Voice(wire)
     begin, end = (voice.begin, voice.end) if spoken else (button.press, button.release)
-    case = next(case for case in CASES if case.name == job["case"])
     seen = await interruptions(wire, card, case, job["rounds"], begin, end)
     hearing.cancel()
     stopping.set()
@@ -102,12 +96,6 @@ async def play(job: dict[str, Any]) -> list[Round]:
     return seen
 
 
-def main() -> None:
-    logging.disable(logging.WARNING)
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        seen = runner.run(play(json.loads(sys.argv[1])))
-    print(json.dumps([dataclasses.asdict(one) for one in seen]))
-
-
 if __name__ == "__main__":
-    main()
+    logging.disable(logging.WARNING)
+    print(of_all_cases(play))

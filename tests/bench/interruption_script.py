@@ -8,31 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from interruption_card import RATE_HZ, Card, Round, judge
+from tests.bench.interruption_card import RATE_HZ, Card, Round, judge
+from tests.contract.virtual_loop import VirtualLoop
 
 DELTA_MS = 100
 DELTA = base64.b64encode(b"\x01\x40" * (RATE_HZ * DELTA_MS // 1000)).decode()  # loud throughout
 AHEAD = 5  # deltas sent at once; then one each 100 ms
 PLAYED_S = 0.9  # until the event, about
+LATE_S = 0.025  # between late deltas: four times faster than they are heard
 TURN_S = 0.3
 SETTLE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`burst`: deltas sent in one go right before the event; `late`: after it, before the server knows."""
+    """`burst`: deltas sent in one go right before the event; `late`: after it, until the server stops."""
 
     name: str
     burst: int = 0
     late: int = 0
 
 
-CASES = (Case("quiet"), Case("3 s burst", burst=30), Case("late deltas", late=4))
+CASES = (Case("quiet"), Case("3 s burst", burst=30), Case("late deltas", late=8))
 
 
 class Wire:
@@ -102,7 +106,10 @@ class Voice:
 async def interruptions(
     wire: Wire, card: Card, case: Case, rounds: int, begin: Callable[[], None], end: Callable[[], None]
 ) -> list[Round]:
-    """Interrupt so many answers by `begin`, each a little later within the device's block; `end` ends the turn."""
+    """Interrupt so many answers by `begin`, each a bit later within a block; `end` ends the user's turn.
+
+    `card` must be running.
+    """
     seen = []
     for number in range(rounds):
         card.forget()
@@ -117,6 +124,7 @@ async def interruptions(
         event_at = asyncio.get_running_loop().time()
         begin()
         for _ in range(case.late):
+            await asyncio.sleep(LATE_S)
             wire.delta(number)
         await asyncio.sleep(TURN_S)
         wire.status(number, "cancelled")
@@ -124,3 +132,12 @@ async def interruptions(
         await asyncio.sleep(SETTLE_S)
         seen.append(judge(card.blocks, card.delay_s, event_at, wire.told_ms(number)))
     return seen
+
+
+def of_all_cases(play: Callable[[dict[str, Any], Case], Coroutine[Any, Any, list[Round]]]) -> str:
+    """What `play` saw of the job on the command line, by the name of the case, as JSON."""
+    job, seen = json.loads(sys.argv[1]), {}
+    for case in CASES:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            seen[case.name] = [dataclasses.asdict(one) for one in runner.run(play(job, case))]
+    return json.dumps(seen)

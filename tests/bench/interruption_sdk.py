@@ -1,4 +1,4 @@
-"""The player of `openai-agents` on the same device: `interruption_sdk.py JOB` prints its rounds as JSON.
+"""The player of `openai-agents` on the same device: prints its rounds as JSON.
 
 Runs with the interpreter of .venv-peers. The player itself is as published: only the sound library that it
 imports and the connection that its SDK opens are stood in for.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
-import json
+import functools
+import importlib
 import sys
 import types
 from collections.abc import Callable
@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 import websockets
-from interruption_card import RATE_HZ, Card
-from interruption_script import CASES, Voice, Wire, interruptions
-from virtual_loop import VirtualLoop
+
+from tests.bench.interruption_card import RATE_HZ, Card, Round
+from tests.bench.interruption_script import Case, Voice, Wire, interruptions, of_all_cases
 
 
 class OutputStream:
@@ -91,37 +91,31 @@ class Socket:
         return await self._wire.receive()
 
 
-async def play(card: Card, case_name: str, rounds: int) -> list[dict[str, Any]]:
-    wire = Wire()
+SOUND: Any = sys.modules.setdefault("sounddevice", types.ModuleType("sounddevice"))
+
+
+async def play(job: dict[str, Any], case: Case) -> list[Round]:
+    card, wire = Card(job["block_ms"], job["queued_blocks"]), Wire()
 
     async def connect(url: str, **_: Any) -> Socket:
         await wire.connect()
         return Socket(wire)
 
-    sound: Any = types.ModuleType("sounddevice")
-    sound.OutputStream = lambda **options: OutputStream(card, **options)
-    sound.InputStream = InputStream
-    sys.modules["sounddevice"] = sound
+    SOUND.OutputStream = functools.partial(OutputStream, card)
+    SOUND.InputStream = InputStream
     websockets.connect = connect  # type: ignore[assignment, misc]
-    import demo
-
-    player = asyncio.create_task(demo.NoUIDemo().run())
+    player_module = importlib.import_module("demo")
+    player = asyncio.create_task(player_module.NoUIDemo().run())
     await asyncio.sleep(1)
     voice = Voice(wire)
-    case = next(case for case in CASES if case.name == case_name)
-    seen = await interruptions(wire, card, case, rounds, voice.begin, voice.end)
+    seen = await interruptions(wire, card, case, job["rounds"], voice.begin, voice.end)
     player.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await player
-    return [dataclasses.asdict(one) for one in seen]
-
-
-def main() -> None:
-    job = json.loads(sys.argv[1])
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner, contextlib.redirect_stdout(sys.stderr):
-        seen = runner.run(play(Card(job["block_ms"], job["queued_blocks"]), job["case"], job["rounds"]))
-    print(json.dumps(seen))
+    return seen
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.redirect_stdout(sys.stderr):  # the player prints what happens
+        seen = of_all_cases(play)
+    print(seen)
