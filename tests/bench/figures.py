@@ -9,9 +9,9 @@ from typing import Any
 
 from tests.bench.box import LISTENING, MICROPHONE_CLOSED, stay, talk
 from tests.bench.processes import BenchError, Run, converse
-from tests.bench.server import Plan
+from tests.bench.server import BYTES_PER_S, Plan
 
-SHORT_TURNS = 2
+SHORT_TURNS = 3
 LISTENED_S = 8.0
 WATCHED_S = 20.0
 CLOSED_AFTER_S = 15.0
@@ -26,25 +26,34 @@ class Instructions:
     start: float
 
 
-def slope(short: int, long: int, seconds: float, more: float) -> Instructions:
-    """From a run of `seconds` and one of `more` seconds beyond: what both have in common is the start."""
-    per_s = (long - short) / more
-    return Instructions(60 * per_s, short - per_s * seconds)
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """So many seconds from the microphone, so many instructions of the whole process."""
+
+    seconds: float
+    instructions: int
+
+
+def slope(short: Conversation, long: Conversation) -> Instructions:
+    """What two conversations have in common is the start."""
+    per_s = (long.instructions - short.instructions) / (long.seconds - short.seconds)
+    return Instructions(60 * per_s, short.instructions - per_s * short.seconds)
 
 
 def instructions(client: str, turns: int = SHORT_TURNS) -> Instructions:
     """By valgrind, over two conversations of which one is twice as long."""
-    runs = [_counted(client, Plan(turns=n)) for n in (turns, 2 * turns)]
-    seconds = turns * Plan().turn_s
-    return slope(runs[0], runs[1], seconds, seconds)
+    return slope(*(_counted(client, Plan(turns=n, in_step=True)) for n in (turns, 2 * turns)))
 
 
-def _counted(client: str, plan: Plan) -> int:
+def _counted(client: str, plan: Plan) -> Conversation:
+    """Raises `BenchError` if anything was lost."""
     run = talk(plan, counted=True)[0] if client == "daemon" else converse(client, plan, counted=True)
-    if client not in ("null", "daemon"):
-        require_whole(run, plan)
     assert run.instructions is not None
-    return run.instructions
+    if client == "null":
+        return Conversation(plan.turns * plan.turn_s, run.instructions)
+    if client != "daemon":
+        require_whole(run, plan)
+    return Conversation(run.server["appended_bytes"] / BYTES_PER_S, run.instructions)
 
 
 def listening_per_s() -> float:

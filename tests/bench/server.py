@@ -37,7 +37,11 @@ SCRIPT_OVER = "script over"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is said. `pace`: how many times faster than it is heard. `interruptions`: of each kind."""
+    """What is said.
+
+    `pace`: how many times faster than it is heard an answer comes. `interruptions`: of each kind. `in_step`:
+    an answer comes as the microphone goes on, whatever the clock says; for clients that count instructions.
+    """
 
     turns: int = 1
     turn_s: float = 4.0
@@ -46,6 +50,7 @@ class Plan:
     varied: bool = False
     shuffled: bool = False
     deflate: bool = False
+    in_step: bool = False
 
     def delta_sizes(self, turn: int) -> list[int]:
         """Bytes of each delta of one answer."""
@@ -92,7 +97,7 @@ class Conversation:
         self._deltas = 0
         self._order = random.Random(7)
         self._script: asyncio.Task[None] | None = None
-        self._append_count = 0
+        self._heard_more = asyncio.Event()
 
     async def run(self) -> None:
         self._report.extensions = [repr(one) for one in self._connection.protocol.extensions]
@@ -139,6 +144,7 @@ class Conversation:
             self._script = asyncio.create_task(self._converse(), name="script")
         report.appended_bytes += len(audio) * 3 // 4
         report.appends += 1
+        self._heard_more.set()
         report.append_at.setdefault(struct.unpack_from("<I", base64.b64decode(audio[:8]))[0], now)
 
     # ---- the script --------------------------------------------------------------------------------------
@@ -147,9 +153,10 @@ class Conversation:
         plan, began = self._plan, asyncio.get_running_loop().time()
         try:
             for turn in range(plan.turns):
-                await _until(began + turn * plan.turn_s)
-                await self._turn(turn, began + turn * plan.turn_s)
-            await _until(began + plan.turns * plan.turn_s + SETTLE_S)
+                await self._until(began, turn * plan.turn_s)
+                await self._turn(turn, began)
+            await self._until(began, plan.turns * plan.turn_s)
+            await asyncio.sleep(SETTLE_S)
             for number in range(2 * plan.interruptions):
                 await self._interruption(number, 1 if number < plan.interruptions else BURST_DELTAS)
         except ConnectionClosed:
@@ -164,13 +171,22 @@ class Conversation:
         await self._begin(answer)
         heard_s = 0.0
         for size in self._plan.delta_sizes(turn):
-            await _until(began + heard_s / self._plan.pace)
+            await self._until(began, turn * self._plan.turn_s + heard_s / self._plan.pace)
             await self._delta(answer, size)
             await self._part("response.output_audio_transcript.delta", answer, delta="so it goes ")
             heard_s += size / BYTES_PER_S
         await self._part("response.output_audio.done", answer)
         await self._part("response.output_audio_transcript.done", answer, transcript="so it goes")
         await self._end(answer, "completed")
+
+    async def _until(self, began: float, moment_s: float) -> None:
+        """That far into the conversation, by the clock or by what the microphone sent."""
+        if not self._plan.in_step:
+            await asyncio.sleep(began + moment_s - asyncio.get_running_loop().time())
+            return
+        while self._report.appended_bytes < moment_s * BYTES_PER_S:
+            self._heard_more.clear()
+            await self._heard_more.wait()
 
     async def _interruption(self, number: int, deltas: int) -> None:
         answer = f"interrupted_{number}"
@@ -241,10 +257,6 @@ def _response(answer: str, status: str, output: list[dict[str, Any]]) -> dict[st
 
 # Noise compresses badly, as speech does: what deflate costs must not look better than it is.
 _NOISE = random.Random(3).randbytes(max(DELTA_BYTES, VARIED_BYTES[1]))
-
-
-async def _until(when: float) -> None:
-    await asyncio.sleep(max(0.0, when - asyncio.get_running_loop().time()))
 
 
 def plan_of(text: str) -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bench.baseline import FIGURES, RENEW, complaints, ratios, savings
-from tests.bench.figures import growth_mb_per_minute, slope
+from tests.bench.figures import Conversation, growth_mb_per_minute, slope
 
 VERSIONS = {"python": "3.11.2"}
 AGREED = dict.fromkeys(FIGURES, 2.0)
@@ -55,7 +55,7 @@ def test_harness_is_taken_off_the_conversation_of_those_who_have_it() -> None:
 
 
 def test_slope_parts_the_start_from_the_conversation() -> None:
-    found = slope(short=500, long=580, seconds=8, more=8)
+    found = slope(Conversation(8, 500), Conversation(16, 580))
     assert (found.per_minute, found.start) == (600, 420)
 
 

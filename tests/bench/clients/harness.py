@@ -1,7 +1,7 @@
 """What all clients do alike: speak frame by frame, and note when what came. Standard library only.
 
-`CLIENT.py URL JOB`; JOB is a JSON object of `frames` to speak, `frame_ms`, `deltas` and `interruptions` to
-expect, and the file for the `report`. It runs in the interpreter of whoever is measured, so its own cost is
+`CLIENT.py URL JOB`; JOB is a JSON object of `frames` to speak, `frame_ms`, `gap_ms` from one to the next,
+`deltas` and `interruptions` to expect, and the file for the `report`. It runs in the interpreter of whoever is measured, so its own cost is
 measured, too: by the client `null`, which connects to nothing.
 """
 
@@ -54,11 +54,11 @@ class Harness:
             self._complete.set()
 
     async def speak(self, append: Callable[[bytes], Awaitable[None]]) -> None:
-        """All frames in real time; returns when everything expected has come, or patience is over."""
+        """All frames in time; returns when everything expected has come, or patience is over."""
         self._ready_at = began = time.monotonic()
-        frame_s = self._job["frame_ms"] / 1000
+        gap_s = self._job["gap_ms"] / 1000
         for number in range(self._job["frames"]):
-            await asyncio.sleep(max(SHORTEST_S, began + number * frame_s - time.monotonic()))
+            await asyncio.sleep(max(SHORTEST_S, began + number * gap_s - time.monotonic()))
             self._append_at[number] = time.monotonic()
             await append(struct.pack("<I", number) + self._frame[4:])
             if number % 250 == 249:
