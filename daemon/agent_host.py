@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from daemon import events as ev
@@ -18,6 +18,7 @@ from daemon.realtime.hosted_mcp import HostedMCPTool
 from daemon.realtime.model import OpenAIRealtimeWebSocketModel
 from daemon.realtime.model_events import RealtimeModelEvent
 from daemon.realtime.run_config import is_openai
+from daemon.realtime.server_events import WireItem
 from daemon.realtime.session import RealtimeSession
 from daemon.realtime.settings_types import RealtimeSessionModelSettings
 from daemon.realtime.tools import Tool
@@ -85,6 +86,10 @@ class AgentHost:
     def listen(self, listener: Callable[[RealtimeModelEvent], None]) -> None:
         """Tell somebody else, too, what the model says. Before the start."""
         self._model.add_listener(listener)
+
+    def begin_with(self, items: Sequence[WireItem]) -> None:
+        """Go on with a conversation of which this is known. Before the start."""
+        self._model.begin_with(items)
 
     async def start(self) -> None:
         """Begin to connect; returns at once, with the conductor's `link` set.

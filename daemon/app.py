@@ -25,6 +25,7 @@ from daemon.box_state import BoxStateFile, SetByHand, StateKeeper
 from daemon.button_board import ButtonBoard
 from daemon.conductor import Conductor
 from daemon.control import ControlServer
+from daemon.conversation_file import ConversationFile, ConversationKeeper
 from daemon.cues import BoxView, LinkBlock, PortHealth
 from daemon.device_keeper import CallDevice
 from daemon.duplex import Duplex
@@ -137,8 +138,15 @@ class App:
             self.conductor,
             self.controls,
         )
+        self.conversation = self._conversation_keeper(settings.conversation_path)
         self._record(wall_clock)
         self._started = self._stopping = False
+
+    def _conversation_keeper(self, path: Path | None) -> ConversationKeeper | None:
+        if path is None:
+            return None
+        file = ConversationFile(path, self._redactor)
+        return ConversationKeeper(file, lambda count: self.conductor.link.protocol.history.newest(count))
 
     def _record(self, wall_clock: Callable[[], float]) -> None:
         box, playing, secrets = self.conductor.appliance, self.conductor.playing, self._redactor.known
@@ -220,6 +228,10 @@ class App:
             if self.lamp is not None:
                 self.lamp.start()
             stack.push_async_callback(self.agents.stop)
+            if self.conversation is not None:
+                self.agents.begin_with(self.conversation.take())
+                self.agents.listen(self.conversation.on_model_event)
+                stack.push_async_callback(self.conversation.stop)
             await self.agents.start()
             stack.push_async_callback(self.books.stop)
             self.books.start(self._ledger_file.load() if self._ledger_file else LedgerState())
@@ -244,6 +256,11 @@ class App:
             await self._until(stopping)
             self._stopping = True
             self.settled()
+
+    def end_conversation(self) -> None:
+        """After `run`: this was no crash, and the next box begins anew."""
+        if self.conversation is not None:
+            self.conversation.forget()
 
     def _stop_lamp(self) -> None:
         if self.lamp is not None:

@@ -55,7 +55,8 @@ class AppSettings:
     `agent` answers first. `model_settings` hold for all agents, in the form of a run config's; `url` is the
     server's address. `append_ms` as in `Sound`. `prompts`: the language of what the box says of itself.
     `control_path` is where the control socket goes, None for none; `timers_path` and `state_path` are where
-    timers, and what is set by hand, are kept over a restart, None for nowhere. `wake_word` is the word that
+    timers, and what is set by hand, are kept over a restart, `conversation_path` where the words of the
+    conversation are kept over a crash, None for nowhere. `wake_word` is the word that
     somebody wants to be listened for, "" for none.
     """
 
@@ -69,6 +70,7 @@ class AppSettings:
     timers_path: Path | None = None
     state_path: Path | None = None
     spending_path: Path | None = None
+    conversation_path: Path | None = None
     accounts: AccountSettings = field(default_factory=AccountSettings)
     sound: SoundSettings = field(default_factory=SoundSettings)
     recorder: RecorderSettings = field(default_factory=RecorderSettings)

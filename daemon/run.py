@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from importlib.metadata import version
 from pathlib import Path
@@ -170,6 +171,7 @@ async def _run(
         await reloading.stop()
     if again.is_set():
         return _End.AGAIN
+    app.end_conversation()
     return _End.HANGING if app.sound.hangs else _End.STOPPED
 
 
@@ -218,6 +220,12 @@ def state_directory() -> Path:
     return directory
 
 
+def conversation_path() -> Path | None:
+    """In the directory that systemd keeps in memory for the service; by hand, no word is written anywhere."""
+    directory = os.environ.get("RUNTIME_DIRECTORY")
+    return Path(directory) / "conversation.json" if directory else None
+
+
 def _build(loaded: Loaded, paths: Sequence[Path], redactor: Redactor, key: NotedKey) -> Built:
     """Everything but the devices. Raises `ConfigError`."""
     programs: list[Program] = []
@@ -225,6 +233,7 @@ def _build(loaded: Loaded, paths: Sequence[Path], redactor: Redactor, key: Noted
     agents = _agents(loaded, paths, programs)
     starting = _starting_agent(agents, config, paths)
     settings = app_settings(config, starting, state_directory(), _prices(loaded.sources))
+    settings = replace(settings, conversation_path=conversation_path())
     return Built(settings, transport_factory(config, redactor, key), agents, programs)
 
 

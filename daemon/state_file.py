@@ -14,12 +14,16 @@ T = TypeVar("T")
 
 
 class StateFile:
-    """One file of at most `bound_bytes`; `what` names its content in the journal, in the plural."""
+    """One file of at most `bound_bytes`; `what` names its content in the journal, in the plural.
 
-    def __init__(self, path: Path, what: str, bound_bytes: int) -> None:
+    `mode`: who may read it.
+    """
+
+    def __init__(self, path: Path, what: str, bound_bytes: int, mode: int = 0o640) -> None:
         self._path = path
         self._what = what
         self._bound_bytes = bound_bytes
+        self._mode = mode
 
     def load(self, parse: Callable[[bytes], T], absent: T, unknown: T) -> T:
         """What `parse` makes of the content, `absent` if there is no file, or not for us. Never raises.
@@ -52,7 +56,7 @@ class StateFile:
         Raises `OSError`, for example on a read-only disk; the old file is still there then.
         """
         beside = self._path.with_name(f".{self._path.name}.new")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o640)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, self._mode)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()

@@ -91,6 +91,10 @@ class History:
     def __contains__(self, item_id: object) -> bool:
         return item_id in self._entries
 
+    def newest(self, count: int) -> list[HistoryItem]:
+        """The last `count` items, in order."""
+        return [self._entries[item_id].snapshot() for item_id in self._order[-count:]]
+
     def get(self, item_id: str) -> HistoryItem | None:
         entry = self._entries.get(item_id)
         return entry.snapshot() if entry is not None else None

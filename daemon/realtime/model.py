@@ -25,6 +25,7 @@ from daemon.realtime.playback_position import PlaybackPosition
 from daemon.realtime.protocol import RealtimeProtocol
 from daemon.realtime.renewal import Renewal
 from daemon.realtime.run_config import ModelConfig, is_openai, read_model_config
+from daemon.realtime.server_events import WireItem
 from daemon.realtime.settings_types import RealtimeModelConfig, TransportConfig
 from daemon.realtime.transports.port import Refusal, Transport, TransportClosed, TransportRefused
 from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
@@ -126,6 +127,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         self._any_voice = False
         self._told_expired = False
         self._session: Mapping[str, Any] = {}
+        self._earlier: Sequence[WireItem] = ()
 
     # ---- the connection --------------------------------------------------------------------------
 
@@ -152,6 +154,10 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         except BaseException:
             await self.close()
             raise
+
+    def begin_with(self, items: Sequence[WireItem]) -> None:
+        """The next `connect` goes on with a conversation of which this is known."""
+        self._earlier = items
 
     async def close(self) -> None:
         """Close the connection; `connect` may be called again, for a new conversation."""
@@ -305,6 +311,9 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         loop = asyncio.get_running_loop()
         open_transport = self._open_given or _opener(config, str(self._session.get("model", "")))
         protocol = RealtimeProtocol(self._session, replay=not self._attached, raw_events=True)
+        for item in self._earlier:
+            protocol.history.put(item)
+        self._earlier = ()
         self._playback = PlaybackPosition(config.playback_tracker)
         if config.playback_tracker is not None:
             config.playback_tracker.on_change = lambda: _soon(loop, self._look_at_playback)

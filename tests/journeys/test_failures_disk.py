@@ -25,6 +25,7 @@ from daemon.appliance import Appliance
 from daemon.box_state import BoxStateFile, SetByHand
 from daemon.config.files import Place, read_sources
 from daemon.config.last_good import LastGood, load_or_last_good
+from daemon.conversation_file import ConversationFile
 from daemon.cues import Cue
 from daemon.flight import Note
 from daemon.ledger_file import LedgerFile
@@ -33,7 +34,9 @@ from daemon.money.budget import Limits, nano
 from daemon.money.consumption import Consumption
 from daemon.money.ledger import Ledger, Tally, total
 from daemon.money.prices import price_table
+from daemon.realtime.history import HistoryItem
 from daemon.recorder import FlightRecorder, RecorderSettings, load_flight
+from daemon.redaction import Redactor
 from daemon.talk import TalkSettings
 from daemon.timer_file import TimerFile
 from daemon.timers import Timer
@@ -67,6 +70,10 @@ def kept_in(directory: Path) -> Kept:
     )
 
 
+def conversation_in(directory: Path) -> ConversationFile:
+    return ConversationFile(directory / "conversation.json", Redactor())
+
+
 def made(directory: Path, **settings: Any) -> Troubled:
     return Troubled(
         state_path=directory / "box.json",
@@ -80,7 +87,7 @@ def made(directory: Path, **settings: Any) -> Troubled:
 # ---- killed at any moment ------------------------------------------------------------
 
 ROUNDS = 200
-KINDS = ("box", "timers", "ledger", "config", "flight")
+KINDS = ("box", "timers", "ledger", "config", "conversation", "flight")
 
 
 def by_hand(number: int) -> SetByHand:
@@ -98,6 +105,7 @@ class Writer:
         self._directory = directory
         self._ledger_file = LedgerFile(directory / "spending.json")
         self._ledger = Ledger(self._ledger_file.load())
+        self._conversation_file = conversation_in(directory)
         self._last_good = LastGood(directory / "config")
         self._place = Place((directory / "harkd.toml",), "box", {})
         self._wall = 0.0
@@ -119,6 +127,9 @@ class Writer:
             case "config":
                 self._place.paths[0].write_text(f"[volume]\nstart_percent = {number % 100 + 1}\n")
                 self._last_good.keep(read_sources(self._place), self._place)
+            case "conversation":
+                said = HistoryItem(f"i{number}", "message", "user", f"number {number}")
+                self._conversation_file.save([said], number)
             case _:
                 self._wall = 1e9 + number
                 self._recorder.note("number", number=number)
@@ -186,11 +197,16 @@ def found(directory: Path, numbers: set[int]) -> dict[str, set[int]]:
     place = Place((directory / "gone.toml",), "box", {})
     booted = load_or_last_good(place, LastGood(directory / "config"), lambda loaded, place: None)
     flights = [load_flight(path) for path in sorted((directory / "flight").glob("flight-*.jsonl"))]
+    _, said = conversation_in(directory).take(max(numbers))
+    conversation_in(directory).save(
+        [HistoryItem(item.item_id, "message", "user", item.parts[0]) for item in said], max(numbers)
+    )  # as the box does once its session has begun
     noted = max(e.values["number"] for e in flights[-1].entries if isinstance(e, Note))
     return {
         "box": {n for n in numbers if by_hand(n) == kept.by_hand},
         "timers": {n for n in numbers if timers_of(n) == kept.timers},
         "config": {n for n in numbers if n % 100 + 1 == booted.loaded.config.volume.start_percent},
+        "conversation": {n for n in numbers if [item.item_id for item in said] == [f"i{n}"]},
         "flight": {n for n in numbers if n == noted},
     }
 
@@ -212,14 +228,14 @@ def test_power_cut_at_any_moment_of_any_saving(memory: Path, caplog: pytest.LogC
         acknowledged = saved_before_the_kill(memory, first, saves, chance.uniform(0, 0.003))
         spent += acknowledged.get("ledger", first - 1) - first + 1
         first = max(acknowledged.values()) + 2  # whatever was under way has a smaller number
+        cut_short |= {path.name for path in memory.rglob(".*.new")}
         for kind, numbers in found(memory, {*last.values(), *range(first - 60, first)}).items():
             known = acknowledged.get(kind, last.get(kind, 0))
             assert numbers & {known, first - 2, first - 1}, (kind, known, first, numbers)
             last[kind] = known if known in numbers else max(numbers)
         assert kept_in(memory).spent_nano - spent in (0, 1)
         spent = kept_in(memory).spent_nano
-        cut_short |= {path.name for path in memory.rglob(".*.new")}
-    beside = {".box.json.new", ".timers.json.new", ".spending.json.new"}
+    beside = {".box.json.new", ".timers.json.new", ".spending.json.new", ".conversation.json.new"}
     assert beside <= cut_short, "the kills missed the writing of some"
     assert not list(memory.rglob("*.damaged"))
     assert "damaged" not in caplog.text

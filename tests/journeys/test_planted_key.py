@@ -128,7 +128,7 @@ class PlantedBox:
         with wave.open(str(directory / "in.wav"), "wb") as file:
             file.setparams((1, 2, 24_000, 0, "NONE", ""))
             file.writeframes(bytes(48_000))
-        for name in ("agents", "tools", "metrics", "credentials", "state"):
+        for name in ("agents", "tools", "metrics", "credentials", "state", "run"):
             (directory / name).mkdir(mode=0o700)
         self.configure(url)
         (directory / "agents" / "assistant.toml").write_text(AGENT)
@@ -140,6 +140,7 @@ class PlantedBox:
             "OPENAI_API_KEY": IN_ENVIRONMENT,
             "CREDENTIALS_DIRECTORY": str(directory / "credentials"),
             "STATE_DIRECTORY": str(directory / "state"),
+            "RUNTIME_DIRECTORY": str(directory / "run"),
             "PYTHONASYNCIODEBUG": "1",
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
@@ -230,6 +231,7 @@ def fail_in_every_way(box: PlantedBox, url: str) -> Iterator[tuple[str, str]]:
     yield "status as JSON", box.ask("status")
     recording = json.loads(box.ask("flight"))["path"]
     yield "recording", Path(recording).read_text()
+    yield "conversation", (box.directory / "run" / "conversation.json").read_text()
     bad, page = box.directory / "bad.toml", box.directory / "turn.html"
     bad.write_text(f'[session]\napi_key = "{IN_CREDENTIAL}"\nvoice = ["{CHANGED}"]\n')
     yield from box.run(
@@ -256,6 +258,7 @@ EVERYWHERE = (
     "status as JSON",
     "status",
     "recording",
+    "conversation",
     "timeline",
     "metrics",
     "doctor",
@@ -299,8 +302,9 @@ def test_everything_else_is_told(outputs: dict[str, str], told: str) -> None:
     assert told == "ZeroDivisionError" or any("[secret]" in line for line in lines)
 
 
-def test_words_are_recorded_without_the_key(outputs: dict[str, str]) -> None:
-    assert "is [secret] my key?" in outputs["recording"]
+@pytest.mark.parametrize("where", ["recording", "conversation"])
+def test_words_are_kept_without_the_key(outputs: dict[str, str], where: str) -> None:
+    assert "is [secret] my key?" in outputs[where]
 
 
 def test_no_core_is_dumped(outputs: dict[str, str]) -> None:

@@ -56,6 +56,13 @@ repeat = true
 [[answer]]
 function_call = {name = "think_for_ever", arguments = {}}
 """
+ANSWERS = """
+repeat = true
+[[answer]]
+text = "I will."
+pace = 0
+"""
+REMEMBERED = "Remember the tea."
 REFUSED_ONCE = """
 [[fault]]
 action = "refuse"
@@ -274,8 +281,17 @@ def reloaded() -> None:
 
 
 def killed() -> None:
-    before = strike(signal.SIGKILL)
-    seen["killed: running after s"] = wait(lambda: main_pid() not in (0, before) and is_running(), 20)
+    with simulator(ANSWERS) as server:
+        wait(lambda: server.events("session.update"), 20)
+        run("harkd", "ask", REMEMBERED)
+        kept = Path("/run/harkd/conversation.json")
+        seen["conversation kept after s"] = wait(lambda: REMEMBERED in (content(kept) or ""))
+        seen["conversation"] = mode_and_owner(kept)
+        server.received.clear()
+        before = strike(signal.SIGKILL)
+        seen["killed: running after s"] = wait(lambda: main_pid() not in (0, before) and is_running(), 20)
+        wait(lambda: server.events("conversation.item.create"))
+        seen["told again"] = json.dumps(server.events("conversation.item.create"))
     seen["killed: NRestarts"] = shown("NRestarts")["NRestarts"]
     seen["killed: asked"] = run("harkd", "status").returncode
 

@@ -222,6 +222,11 @@ def test_service_is_back_and_answers(seen: dict[str, Any], fall: str) -> None:
     assert seen[f"{fall}: asked"] == 0
 
 
+def test_conversation_goes_on_after_a_kill(seen: dict[str, Any]) -> None:
+    assert seen["conversation"] == "0600 harkd:harkd"
+    assert "Remember the tea." in seen["told again"]
+
+
 @pytest.mark.parametrize("fall", ["frozen", "stuck"])
 def test_watchdog_gives_up_a_process_that_does_not_move(seen: dict[str, Any], fall: str) -> None:
     assert seen[f"{fall}: given up after s"] < 20
