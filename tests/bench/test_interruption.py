@@ -19,20 +19,18 @@ def test_box_keeps_what_it_promises() -> None:
 
 
 @pytest.mark.peers
-def test_player_of_the_sdk_is_slower_and_plays_on() -> None:
-    """Also proof that the device and the judge see what the box does not do."""
+def test_player_of_the_sdk_is_interrupted_in_every_case() -> None:
+    """Only what follows from the blocks that it asks for: another version may do the rest better."""
     try:
-        quiet, burst, late = bench.measure_sdk(4)
+        rows = bench.measure_sdk(4)
     except bench.PlayerMissing as missing:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(str(missing))
-    assert quiet.silent_ms == burst.silent_ms == late.silent_ms >= 2 * bench.LEFTOVER_MS
-    assert quiet.heard_ms >= 2 * bench.HEARD_MS
-    assert (quiet.again_ms, burst.again_ms) == (0, 0)
-    assert late.again_ms > 0
-    assert quiet.error_then_ms is not None
-    assert quiet.error_then_ms > 40
+    assert [row.case for row in rows] == ["quiet", "3 s burst", "late deltas"]
+    for row in rows:
+        assert bench.SDK.queued_blocks * bench.SDK.block_ms <= row.heard_ms < 500
+        assert row.error_then_ms is not None
 
 
 @pytest.mark.parametrize(
