@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from daemon.control import request
 from tests.bench.processes import (
     OURS,
     PATIENCE_S,
@@ -36,11 +37,16 @@ from tests.bench.server import Plan
 VOICE = Path("/usr/share/sounds/alsa/Front_Center.wav")  # 48 kHz, of Debian's alsa-utils
 ROOM_LEVEL = 60  # -55 dBFS: a quiet room, but not digital silence, which costs a detector nothing
 RATE_HZ = 48_000
+SOCKET = "control.sock"
+CONNECTED = "the session is ready"  # a line of the journal
+SETTLE_S = 2.0
 
 TALKING = """
 [talk]
 mode = "hands_free"
 barge_in = "server_vad"
+[audio.playback]
+keep_open = "while_used"
 """
 
 MICROPHONE_CLOSED = """
@@ -67,7 +73,7 @@ audio.capture.driver = "wavfile"
 audio.capture.file = "{folder}/microphone.wav"
 audio.playback.driver = "wavfile"
 audio.playback.file = "{folder}/heard.wav"
-control.socket = "{folder}/control.sock"
+control.socket = "{folder}/{socket}"
 session.url = "{url}"
 light.driver = "gpio_led"
 buttons.talk.driver = "gpio"
@@ -81,6 +87,21 @@ class Box:
     pid: int
     ready_s: float
     folder: Path
+
+    def wait_connected(self) -> None:
+        """Until the session is ready, and a little more; `BenchError` if that never comes."""
+        give_up_at = time.monotonic() + PATIENCE_S
+        while CONNECTED not in _journal(self.folder):
+            if time.monotonic() > give_up_at:
+                raise BenchError(f"the daemon never connected:\n{_journal(self.folder)}")
+            time.sleep(0.1)
+        time.sleep(SETTLE_S)
+
+    def unmute(self) -> None:
+        """Open the microphone."""
+        answer = request(self.folder / SOCKET, {"command": "mute", "on": False}, timeout_s=PATIENCE_S)
+        if not answer.get("ok"):
+            raise BenchError(f"the daemon did not take its mute off: {answer}")
 
     def memory_kb(self, name: str) -> int:
         """`VmHWM`, the most there was, or `VmRSS`, what is there now."""
@@ -101,7 +122,13 @@ def _status_field(file: Path, name: str) -> int:
 
 @contextlib.contextmanager
 def running_box(settings: str, url: str, folder: Path, run: Run, *, counted: bool = False) -> Iterator[Box]:
-    """A daemon until the end of the block; then it is stopped, and `run.instructions` set if `counted`."""
+    """A daemon until the end of the block, muted at first; then it is stopped, and `run.instructions` set.
+
+    Muted, because the microphone goes by the clock: how much it captured while the rest was still starting
+    under valgrind would depend on what else the machine does.
+    """
+    (folder / "state").mkdir()
+    (folder / "state" / "box.json").write_text('{"muted": true, "volume_percent": null}', encoding="utf-8")
     _write_microphone(folder / "microphone.wav", quiet=settings is LISTENING)
     (folder / "harkd.toml").write_text(_merged(settings, url, folder), encoding="utf-8")
     counts = folder / "counts"
@@ -160,7 +187,7 @@ def _merged(settings: str, url: str, folder: Path) -> str:
             table = line.strip("[]") + "."
         elif line:
             lines.append(table + line)
-    return COMMON.format(folder=folder, url=url) + "\n".join(lines) + "\n"
+    return COMMON.format(folder=folder, url=url, socket=SOCKET) + "\n".join(lines) + "\n"
 
 
 def _write_microphone(file: Path, *, quiet: bool) -> None:
@@ -187,6 +214,8 @@ def talk(plan: Plan, *, counted: bool = False) -> tuple[Run, list[int]]:
         run = Run(server.report)
         resident: list[int] = []
         with running_box(TALKING, server.url, folder, run, counted=counted) as box:
+            box.wait_connected()
+            box.unmute()
             if not counted:
                 for _ in range(plan.turns):
                     time.sleep(plan.turn_s)
@@ -197,13 +226,17 @@ def talk(plan: Plan, *, counted: bool = False) -> tuple[Run, list[int]]:
         return run, resident
 
 
-def stay(settings: str, seconds: float, *, settle_s: float = 3.0, counted: bool = False) -> tuple[Run, float]:
+def stay(
+    settings: str, seconds: float, *, settle_s: float = SETTLE_S, counted: bool = False
+) -> tuple[Run, float]:
     """A connected box to which nothing happens for a while; wake-ups per second over all its threads."""
     with tempfile.TemporaryDirectory(prefix="harkd-bench-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         server = stack.enter_context(scripted_server(Plan(), folder))
         run = Run(server.report)
         with running_box(settings, server.url, folder, run, counted=counted) as box:
+            box.wait_connected()
+            box.unmute()
             time.sleep(settle_s)
             before, began = box.wake_ups(), time.monotonic()
             time.sleep(seconds)

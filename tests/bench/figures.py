@@ -12,7 +12,7 @@ from tests.bench.processes import BenchError, Run, converse
 from tests.bench.server import BYTES_PER_S, Plan
 
 SHORT_TURNS = 3
-LISTENED_S = 8.0
+LISTENED_S = 10.0
 WATCHED_S = 20.0
 CLOSED_AFTER_S = 15.0
 """A loudspeaker that is open only while it is used has closed so long after the start."""

@@ -1,8 +1,8 @@
 """What all clients do alike: speak frame by frame, and note when what came. Standard library only.
 
 `CLIENT.py URL JOB`; JOB is a JSON object of `frames` to speak, `frame_ms`, `gap_ms` from one to the next,
-`deltas` and `interruptions` to expect, and the file for the `report`. It runs in the interpreter of whoever is
-measured, so its own cost is measured, too: by the client `null`, which connects to nothing.
+`deltas` and `interruptions` to expect, and the file for the `report`. It runs in the interpreter of whoever
+is measured, so its own cost is measured, too: by the client `null`, which connects to nothing.
 """
 
 from __future__ import annotations
