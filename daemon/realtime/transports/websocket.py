@@ -33,6 +33,7 @@ from websockets.exceptions import (
 )
 from websockets.protocol import State
 
+from daemon.realtime.transports.framing import TextFramer
 from daemon.realtime.transports.keepalive import Keepalive, Pulse
 from daemon.realtime.transports.port import Refusal, TransportClosed, TransportRefused, UplinkCongested
 
@@ -72,7 +73,8 @@ class WebSocketLimits:
 class WebSocketTransport:
     """One connection to a Realtime server; once closed it stays closed.
 
-    `send` queues; a task owned by this object empties the queue. The queue is bounded by `send_bound_bytes`,
+    `send` gives a frame to the socket at once, unless something waits before it: then it queues, and a task
+    owned by this object empties the queue. The queue is bounded by `send_bound_bytes`,
     what asyncio has not passed on counted in (over TLS it hides up to 64 KiB more from us). Over the bound
     nothing more is sent on this connection, ever: a stream with a hole, or a late one, is worth less than a
     new link. One frame larger than the bound is accepted when nothing else waits.
@@ -108,6 +110,7 @@ class WebSocketTransport:
         self._look: asyncio.TimerHandle | None = None
         self._ping: asyncio.Task[None] | None = None
         self._silent = ""  # what the peer is lost for
+        self._framer = TextFramer()
         self._queue: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._wakeup = asyncio.Event()
@@ -151,15 +154,18 @@ class WebSocketTransport:
         self._look_for_life()
 
     def send(self, text: str) -> None:
-        """Queue one frame; never blocks.
+        """Send one frame, or queue it; never blocks.
 
         Raises `UplinkCongested` over the bound, `TransportClosed` if not open.
         """
         connection = self._connection
-        if connection is None or connection.state is not State.OPEN or self._closing is not None:
+        if connection is None or connection.protocol.state is not State.OPEN or self._closing is not None:
             raise self._closed_now()
         data = text.encode()
-        queued = self.queued_bytes
+        queued = self._waiting_bytes + connection.transport.get_write_buffer_size()
+        if not queued and not self._congested:
+            connection.transport.write(self._framer.frame(data))
+            return
         if self._congested or (queued and queued + len(data) > self._limits.send_bound_bytes):
             self._give_up()
             raise UplinkCongested(

@@ -485,18 +485,44 @@ def test_congestion_is_final_and_drops_what_waits() -> None:
 
     async def run() -> None:
         async with server(deaf, close_timeout=0.05) as url:
-            transport = WebSocketTransport(url, limits=WebSocketLimits(send_bound_bytes=1000))
+            transport = WebSocketTransport(url, limits=WebSocketLimits(send_bound_bytes=10_000_000))
             await transport.connect()
-            transport.send("x" * 600)
-            transport.send("x" * 400)
-            assert transport.queued_bytes == 1000
+            transport.send("x" * 8_000_000)  # more than the kernel takes
+            transport.send("x" * (10_000_000 - transport.queued_bytes))
+            assert transport.queued_bytes == 10_000_000
             for _ in range(2):
-                with pytest.raises(UplinkCongested, match="bound of 1000"):
-                    transport.send("x" * 601)
+                with pytest.raises(UplinkCongested, match="bound of 10000000"):
+                    transport.send("x")
             await transport.close()
             assert transport.queued_bytes == 0
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_frames_of_every_length_arrive_in_order_whether_they_waited_or_not(at_once: bool) -> None:
+    lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 3_000_000, 0, 200, 1_300]
+    sent = [f"{number}é{'x' * length}"[:length] for number, length in enumerate(lengths)]
+
+    async def run() -> list[Any]:
+        received: asyncio.Queue[Any] = asyncio.Queue()
+
+        async def listen(connection: ServerConnection) -> None:
+            async for message in connection:
+                await received.put(message)
+
+        async with server(listen, max_size=None) as url:
+            transport = WebSocketTransport(url, limits=WebSocketLimits(send_bound_bytes=10_000_000))
+            await transport.connect()
+            for text in sent:
+                transport.send(text)
+                if at_once:
+                    await asyncio.sleep(0)
+            got = [await received.get() for _ in sent]
+            await transport.close()
+            return got
+
+    assert asyncio.run(run()) == sent
 
 
 def test_one_frame_above_the_bound_is_sent_when_nothing_waits() -> None:
