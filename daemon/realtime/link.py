@@ -206,28 +206,26 @@ class RealtimeLink:
             return  # called from `on_event`: the loop below takes it along
         self._flushing = True
         try:
-            while self._send_frames() or self._tell_events():
-                pass
+            while self.protocol.has_output:
+                self._send_frames()
+                self._tell_events()
         finally:
             self._flushing = False
-        if self.resting and self.protocol.response_active:
+        if self._transport is None and self.resting and self.protocol.response_active:
             self.connect_now()
         self._rearm()
 
-    def _send_frames(self) -> bool:
-        frames = self.protocol.frames_to_send()
-        for frame in frames:
+    def _send_frames(self) -> None:
+        for frame in self.protocol.frames_to_send():
             if self._transport is None or self._broken is not None:
                 break
             try:
                 self._transport.send(frame)
             except (UplinkCongested, TransportClosed) as error:
                 self._break(error)
-        return bool(frames)
 
-    def _tell_events(self) -> bool:
-        events = self.protocol.events()
-        for event in events:
+    def _tell_events(self) -> None:
+        for event in self.protocol.events():
             if isinstance(event, RealtimeModelSessionReadyEvent):
                 self._ready_at = asyncio.get_running_loop().time()
             elif isinstance(event, RealtimeModelSessionRefusedEvent):
@@ -237,7 +235,6 @@ class RealtimeLink:
                 )
                 self._break(error)
             self._on_event(event)
-        return bool(events)
 
     def _break(self, error: Exception) -> None:
         """End the connection from outside the task that reads it."""
@@ -303,8 +300,9 @@ class RealtimeLink:
             pass
 
     def _rearm(self) -> None:
-        due = self.protocol.next_deadline()
-        if due == self._timer_due:
+        """A deadline that has moved away is looked at when it would have been: it moves with every delta."""
+        due, armed = self.protocol.next_deadline(), self._timer_due
+        if due == armed or (due is not None and armed is not None and due > armed):
             return
         if self._timer is not None:
             self._timer.cancel()

@@ -49,6 +49,16 @@ UPLINK_BUSY_BYTES = 64_000
 UPLINK_PATIENCE_S = 5.0
 UPLINK_LOOK_S = 0.005
 
+_ONLY_MORE = frozenset(
+    {
+        rt.RealtimeModelRawServerEvent,
+        rt.RealtimeModelAudioEvent,
+        rt.RealtimeModelTranscriptDeltaEvent,
+        rt.RealtimeModelInputTranscriptDeltaEvent,
+    }
+)
+"""While an answer runs, these bring it no nearer to its end: its playback is looked at with other events."""
+
 _USELESS_TO_RETRY = frozenset({Refusal.KEY, Refusal.FORBIDDEN, Refusal.MODEL})
 
 
@@ -228,21 +238,30 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             raise UserError("the model is not connected")
         if isinstance(event, inp.RealtimeModelSendAudio):
             await self._send_audio(event.audio)
-        self._sort(event, asyncio.get_running_loop().time())
+            self._renewal.audio_sent(committed=event.commit)
+            if not event.commit:
+                return
+            self.protocol.commit_audio()
+        else:
+            self._sort(event, asyncio.get_running_loop().time())
         self.link.flush()
 
     async def _send_audio(self, audio: bytes) -> None:
         """Piece by piece, no faster than the connection takes it: a whole file may come at once."""
-        loop = asyncio.get_running_loop()
         for start in range(0, len(audio), AUDIO_PIECE_BYTES):
-            patience = loop.time() + UPLINK_PATIENCE_S
-            while self.link.queued_bytes > UPLINK_BUSY_BYTES and self._task is not None:
-                if loop.time() > patience:
-                    self.link.give_up("the uplink is slower than real time")
-                    break
-                await asyncio.sleep(UPLINK_LOOK_S)
+            if self.link.queued_bytes > UPLINK_BUSY_BYTES:
+                await self._uplink_free()
             self.protocol.append_audio(audio[start : start + AUDIO_PIECE_BYTES])
             self.link.flush()
+
+    async def _uplink_free(self) -> None:
+        loop = asyncio.get_running_loop()
+        patience = loop.time() + UPLINK_PATIENCE_S
+        while self.link.queued_bytes > UPLINK_BUSY_BYTES and self._task is not None:
+            if loop.time() > patience:
+                self.link.give_up("the uplink is slower than real time")
+                break
+            await asyncio.sleep(UPLINK_LOOK_S)
 
     async def send_event_if(self, event: inp.RealtimeModelSendEvent, predicate: Callable[[], bool]) -> bool:
         busy = self._task is None or self.protocol.response_active or self.protocol.floor_taken
@@ -254,10 +273,6 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
     def _sort(self, event: inp.RealtimeModelSendEvent, now: float) -> None:
         protocol = self.protocol
         match event:
-            case inp.RealtimeModelSendAudio(_, commit):
-                self._renewal.audio_sent(committed=commit)
-                if commit:
-                    protocol.commit_audio()
             case inp.RealtimeModelSendUserInput(user_input, respond, item_id):
                 protocol.send_item(inp.user_item(user_input, item_id), now, respond=respond)
             case inp.RealtimeModelSendToolOutput(call, output, respond):
@@ -329,7 +344,8 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         self._listeners.tell(event)
         if isinstance(event, rt.RealtimeModelConnectionStatusEvent) and event.status == "disconnected":
             self._lost()
-        self._look_at_playback()
+        if type(event) not in _ONLY_MORE or not self.protocol.response_active:
+            self._look_at_playback()
 
     def _note(self, event: RealtimeModelEvent, now: float) -> None:
         match event:

@@ -145,14 +145,18 @@ class RealtimeProtocol:
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do; None while nothing is awaited."""
-        deadlines = (self._updates.deadline, self._slot.deadline)
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        configured, answered = self._updates.deadline, self._slot.deadline
+        if configured is None or answered is None:
+            return configured if answered is None else answered
+        return min(configured, answered)
 
     def session_age_s(self, now: float) -> float:
         """Seconds since this connection was made; 0 without one."""
         return 0.0 if self._connected_at is None else now - self._connected_at
 
-    # --- drains -----------------------------------------------------------------------------------
+    @property
+    def has_output(self) -> bool:
+        return bool(self._frames or self._events)
 
     def frames_to_send(self) -> list[str]:
         frames, self._frames = self._frames, []
@@ -468,8 +472,6 @@ class RealtimeProtocol:
             self._end_turn(None, "failed", error.message, out_of_band=True)
         elif self._slot.refused(error.event_id):
             self._end_turn(None, "failed", error.message)
-
-    # --- output -----------------------------------------------------------------------------------
 
     def _new_id(self, kind: str) -> str:
         return f"{kind}_{next(self._ids)}"

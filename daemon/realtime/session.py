@@ -234,7 +234,8 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
     async def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
         """Microphone audio; `commit` ends the turn, without asking for an answer. Dropped while muted."""
         if not self._muted:
-            await self.send(inp.RealtimeModelSendAudio(audio, commit))
+            _ = self.leading  # raises before the session is connected
+            await self._model.send_event(inp.RealtimeModelSendAudio(audio, commit))
 
     def mute(self, muted: bool = True) -> None:
         """Muted, no microphone audio is sent."""
