@@ -6,6 +6,7 @@ of "unknown", never an error: cards come and go while they are read.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -53,7 +54,20 @@ def open_substreams(direction: Direction, root: Path = PROC_ASOUND) -> list[Open
     if not (root / "cards").exists():
         return None
     ids = {card.index: card.id for card in sound_cards(root)}
-    return list(_open(direction, root, ids))
+    return [held for _, held in _open(direction, root, ids)]
+
+
+def held_here(direction: Direction, root: Path = PROC_ASOUND) -> tuple[Path, ...]:
+    """Where the kernel tells of the streams that this process holds open that way; see `is_held`.
+
+    Of a sound server's there are none.
+    """
+    return tuple(status for status, held in _open(direction, root, {}) if held.pid == os.getpid())
+
+
+def is_held(status: Path) -> bool:
+    """False once the card has gone, even if another has come to its place."""
+    return _text(status) not in (None, "closed")
 
 
 def taken_cards(direction: Direction, root: Path = PROC_ASOUND) -> dict[SoundCard, OpenSubstream]:
@@ -63,7 +77,7 @@ def taken_cards(direction: Direction, root: Path = PROC_ASOUND) -> dict[SoundCar
     return {cards[one.card_id]: one for one in held if one.card_id in cards}
 
 
-def _open(direction: Direction, root: Path, ids: dict[int, str]) -> Iterator[OpenSubstream]:
+def _open(direction: Direction, root: Path, ids: dict[int, str]) -> Iterator[tuple[Path, OpenSubstream]]:
     for path in sorted(root.glob(f"card*/pcm*{_LETTER[direction]}/sub*/status")):
         place = _SUBSTREAM.search(path.as_posix())
         text = _text(path)
@@ -73,7 +87,7 @@ def _open(direction: Direction, root: Path, ids: dict[int, str]) -> Iterator[Ope
         thread = fields.get("owner_pid", "")
         pid, process = _process_of(root.parent, thread) if thread.isdigit() else (0, "")
         index = int(place["card"])
-        yield OpenSubstream(
+        held = OpenSubstream(
             card_id=ids.get(index, str(index)),
             device=int(place["device"]),
             number=int(place["number"]),
@@ -81,6 +95,7 @@ def _open(direction: Direction, root: Path, ids: dict[int, str]) -> Iterator[Ope
             pid=pid,
             process=process,
         )
+        yield path, held
 
 
 def _process_of(proc: Path, thread: str) -> tuple[int, str]:

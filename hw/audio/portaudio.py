@@ -5,8 +5,10 @@ Callback mode only: closing a blocking stream while another thread reads or writ
 A device plugged in later is found once every stream here has been stopped, see `portaudio_library`.
 
 A wedged device (no callbacks, yet `running`) makes `stop` hang; there is no cure within the process. Whoever
-watches the age of the last period must end the process instead of calling `stop`. A device that goes before
-its first period is such a one: PortAudio 19.6 then waits for frames in an endless loop.
+watches the age of the last period must end the process instead of calling `stop`. A device behind a sound
+server that goes before its first period is such a one: PortAudio 19.6 then waits for frames in an endless
+loop. So it does with every card that goes; but there the kernel tells, `running` is false, and `stop` ends
+the loop.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hw.audio.callbacks import guarded_deliver, guarded_pull
 from hw.audio.channels import spread
 from hw.audio.heard import HeardPosition
 from hw.audio.hush import hushed
-from hw.audio.kernel import taken_cards
+from hw.audio.kernel import held_here, is_held, taken_cards
 from hw.audio.negotiation import Combination, Wish, combinations, guess
 from hw.audio.portaudio_library import (
     DEVICE_UNAVAILABLE,
@@ -207,13 +210,14 @@ class _Stream:
         self.format = self._format(guess(wish, direction))
         self._worked: tuple[AudioDevice, Combination] | None = None
         self._stream: pyaudio._Stream | None = None
+        self._held: tuple[Path, ...] = ()
         # PyAudio gives no protection against a question to a stream that is just being closed.
         self._asking = threading.Lock()
 
     @property
     def active(self) -> bool:
         with self._asking:
-            return self._stream is not None and self._stream.is_active()
+            return self._stream is not None and self._stream.is_active() and all(map(is_held, self._held))
 
     @property
     def is_open(self) -> bool:
@@ -235,8 +239,9 @@ class _Stream:
                 self.format = before
                 release()
                 raise
+        held = held_here(self._direction)
         with self._asking:
-            self._stream = stream
+            self._stream, self._held = stream, held
         # A callback while the interpreter is going down ends in a segmentation fault.
         atexit.register(self.close)
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from hw.audio.cards import SoundCard
-from hw.audio.kernel import OpenSubstream, open_substreams, sound_cards, taken_cards
+from hw.audio.kernel import OpenSubstream, held_here, is_held, open_substreams, sound_cards, taken_cards
 from hw.audio.selection import Direction
 
 CARDS = """\
@@ -90,3 +91,14 @@ def test_a_machine_without_cards_records_nothing(root: Path) -> None:
         status.unlink()
     assert sound_cards(root) == []
     assert open_substreams(Direction.CAPTURE, root) == []
+
+
+def test_own_streams_are_held_until_they_are_closed_or_their_card_goes(root: Path) -> None:
+    assert held_here(Direction.CAPTURE, root) == ()  # that one is another process's
+    _write(root / "card0/pcm0c/sub0/status", f"state: RUNNING\nowner_pid   : {os.getpid()}\n")
+    (status,) = held_here(Direction.CAPTURE, root)
+    assert is_held(status)
+    _write(status, "closed\n")  # another card has come to its place
+    assert not is_held(status)
+    status.unlink()
+    assert not is_held(status)
