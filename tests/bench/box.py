@@ -25,11 +25,11 @@ from daemon.control import request
 from tests.bench.processes import (
     OURS,
     PATIENCE_S,
-    VALGRIND,
     BenchError,
+    Counter,
     Run,
-    environment,
     instructions_in,
+    launch,
     scripted_server,
 )
 from tests.bench.server import Plan
@@ -121,7 +121,9 @@ def _status_field(file: Path, name: str) -> int:
 
 
 @contextlib.contextmanager
-def running_box(settings: str, url: str, folder: Path, run: Run, *, counted: bool = False) -> Iterator[Box]:
+def running_box(
+    settings: str, url: str, folder: Path, run: Run, counter: Counter | None = None
+) -> Iterator[Box]:
     """A daemon until the end of the block, muted at first; then it is stopped, and `run.instructions` set.
 
     Muted, because the microphone goes by the clock: how much it captured while the rest was still starting
@@ -131,9 +133,8 @@ def running_box(settings: str, url: str, folder: Path, run: Run, *, counted: boo
     (folder / "state" / "box.json").write_text('{"muted": true, "volume_percent": null}', encoding="utf-8")
     _write_microphone(folder / "microphone.wav", quiet=settings is LISTENING)
     (folder / "harkd.toml").write_text(_merged(settings, url, folder), encoding="utf-8")
-    counts = folder / "counts"
-    prefix = [*VALGRIND, f"--cachegrind-out-file={counts}"] if counted else []
-    command = [*prefix, str(OURS), "-m", "daemon", "run", "--config", str(folder / "harkd.toml")]
+    arguments = ["-m", "daemon", "run", "--config", str(folder / "harkd.toml")]
+    command, env = launch(OURS, arguments, folder, counter)
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd,
         (folder / "journal").open("w") as journal,
@@ -142,7 +143,7 @@ def running_box(settings: str, url: str, folder: Path, run: Run, *, counted: boo
         systemd.settimeout(PATIENCE_S)
         run.spawned_at = time.monotonic()
         with subprocess.Popen(
-            command, cwd=folder, env=_environment(folder), stdout=journal, stderr=journal
+            command, cwd=folder, env=env | _surroundings(folder), stdout=journal, stderr=journal
         ) as process:
             try:
                 _wait_ready(systemd, process, folder)
@@ -152,17 +153,17 @@ def running_box(settings: str, url: str, folder: Path, run: Run, *, counted: boo
                 process.wait(PATIENCE_S)
     if process.returncode:
         raise BenchError(f"the daemon ended with {process.returncode}:\n{_journal(folder)}")
-    if counted:
-        run.instructions = instructions_in(counts)
+    if counter is not None:
+        run.instructions = instructions_in(folder)
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    return environment(
-        NOTIFY_SOCKET=str(folder / "notify"),
-        STATE_DIRECTORY=str(folder / "state"),
-        GPIOZERO_PIN_FACTORY="mock",
-        OPENAI_API_KEY="sk-bench",
-    )
+def _surroundings(folder: Path) -> dict[str, str]:
+    return {
+        "NOTIFY_SOCKET": str(folder / "notify"),
+        "STATE_DIRECTORY": str(folder / "state"),
+        "GPIOZERO_PIN_FACTORY": "mock",
+        "OPENAI_API_KEY": "sk-bench",
+    }
 
 
 def _wait_ready(systemd: socket.socket, process: subprocess.Popen[bytes], folder: Path) -> None:
@@ -206,17 +207,17 @@ def _write_microphone(file: Path, *, quiet: bool) -> None:
 # ---- what is done with it ---------------------------------------------------------------------------
 
 
-def talk(plan: Plan, *, counted: bool = False) -> tuple[Run, list[int]]:
+def talk(plan: Plan, counter: Counter | None = None) -> tuple[Run, list[int]]:
     """A conversation as long as the script; KiB resident at each turn's end, and the most there was."""
     with tempfile.TemporaryDirectory(prefix="harkd-bench-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         server = stack.enter_context(scripted_server(plan, folder))
         run = Run(server.report)
         resident: list[int] = []
-        with running_box(TALKING, server.url, folder, run, counted=counted) as box:
+        with running_box(TALKING, server.url, folder, run, counter) as box:
             box.wait_connected()
             box.unmute()
-            if not counted:
+            if counter is None:
                 for _ in range(plan.turns):
                     time.sleep(plan.turn_s)
                     resident.append(box.memory_kb("VmRSS"))
@@ -227,14 +228,14 @@ def talk(plan: Plan, *, counted: bool = False) -> tuple[Run, list[int]]:
 
 
 def stay(
-    settings: str, seconds: float, *, settle_s: float = SETTLE_S, counted: bool = False
+    settings: str, seconds: float, *, settle_s: float = SETTLE_S, counter: Counter | None = None
 ) -> tuple[Run, float]:
     """A connected box to which nothing happens for a while; wake-ups per second over all its threads."""
     with tempfile.TemporaryDirectory(prefix="harkd-bench-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         server = stack.enter_context(scripted_server(Plan(), folder))
         run = Run(server.report)
-        with running_box(settings, server.url, folder, run, counted=counted) as box:
+        with running_box(settings, server.url, folder, run, counter) as box:
             box.wait_connected()
             box.unmute()
             time.sleep(settle_s)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.bench.box import LISTENING, MICROPHONE_CLOSED, stay, talk
-from tests.bench.processes import BenchError, Run, converse
+from tests.bench.processes import VALGRIND, BenchError, Counter, Run, converse
 from tests.bench.server import BYTES_PER_S, Plan
 
 SHORT_TURNS = 3
@@ -40,14 +40,15 @@ def slope(short: Conversation, long: Conversation) -> Instructions:
     return Instructions(60 * per_s, short.instructions - per_s * short.seconds)
 
 
-def instructions(client: str, turns: int = SHORT_TURNS) -> Instructions:
-    """By valgrind, over two conversations of which one is twice as long."""
-    return slope(*(_counted(client, Plan(turns=n, in_step=True)) for n in (turns, 2 * turns)))
+def instructions(client: str, counter: Counter = VALGRIND, turns: int = SHORT_TURNS) -> Instructions:
+    """Over two conversations of which one is twice as long."""
+    _converse(client, Plan(in_step=True), counter if counter.python else None)  # what it compiles is kept
+    return slope(*(_counted(client, Plan(turns=n, in_step=True), counter) for n in (turns, 2 * turns)))
 
 
-def _counted(client: str, plan: Plan) -> Conversation:
+def _counted(client: str, plan: Plan, counter: Counter) -> Conversation:
     """Raises `BenchError` if anything was lost."""
-    run = talk(plan, counted=True)[0] if client == "daemon" else converse(client, plan, counted=True)
+    run = _converse(client, plan, counter)
     assert run.instructions is not None
     if client == "null":
         return Conversation(plan.turns * plan.turn_s, run.instructions)
@@ -56,9 +57,13 @@ def _counted(client: str, plan: Plan) -> Conversation:
     return Conversation(run.server["appended_bytes"] / BYTES_PER_S, run.instructions)
 
 
+def _converse(client: str, plan: Plan, counter: Counter | None) -> Run:
+    return talk(plan, counter)[0] if client == "daemon" else converse(client, plan, counter)
+
+
 def listening_per_s() -> float:
     """Instructions of a second in which only the voice detector works."""
-    short, long = (stay(LISTENING, seconds, counted=True)[0] for seconds in (LISTENED_S, 2 * LISTENED_S))
+    short, long = (stay(LISTENING, seconds, counter=VALGRIND)[0] for seconds in (LISTENED_S, 2 * LISTENED_S))
     assert short.instructions is not None
     assert long.instructions is not None
     return (long.instructions - short.instructions) / LISTENED_S

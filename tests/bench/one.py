@@ -28,7 +28,7 @@ def main() -> None:
         run, _ = talk(Plan())
         print(f"READY after {run.client['ready_s']:.2f} s, peak {run.client['peak_rss_kb'] / 1024:.1f} MB")
     else:
-        found = instructions(arguments.client, arguments.turns)
+        found = instructions(arguments.client, turns=arguments.turns)
         per_minute, start = found.per_minute / 1e6, found.start / 1e6
         print(f"{per_minute:.0f} M instructions a minute, {start:.0f} M to start and stop")
 

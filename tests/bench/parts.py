@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.bench import arm64
 from tests.bench.bars import Figures
 from tests.bench.box import TALKING, stay, talk
 from tests.bench.figures import (
@@ -22,9 +23,9 @@ from tests.bench.figures import (
     median,
     require_whole,
 )
-from tests.bench.processes import ROOT, converse
+from tests.bench.processes import PEERS, ROOT, converse
 from tests.bench.server import Plan
-from tests.bench.versions import OF_PEERS, PEERS, machine, versions
+from tests.bench.versions import OF_PEERS, machine, versions
 
 NETWORK = ("floor", "session", "agents_sdk", "openai_sdk")
 """Who holds a conversation through the harness."""
@@ -40,6 +41,19 @@ def counted() -> Figures:
     clients = ("null", *NETWORK, "daemon")
     found = {client: instructions(client) for client in clients}
     return {client: {"per_minute": one.per_minute, "start": one.start} for client, one in found.items()}
+
+
+def aarch64() -> Figures:
+    """The same conversations on an emulated Cortex-A53."""
+    with_arm = arm64.counter()
+    clients = ("null", "floor", "session", "daemon")
+    found = {client: instructions(client, with_arm).per_minute for client in clients}
+    harness = found["null"]
+    return {
+        "per_minute": found,
+        "session_to_floor": (found["session"] - harness) / (found["floor"] - harness),
+        "daemon_g": found["daemon"] / 1e9,
+    }
 
 
 def memory() -> Figures:
@@ -122,4 +136,5 @@ PARTS: Mapping[str, Callable[[], Figures]] = {
     "idle": idle,
     "variants": variants,
     "install": install,
+    "aarch64": aarch64,
 }

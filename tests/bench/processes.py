@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -28,13 +28,31 @@ FRAME_MS = 20
 COUNTED_GAP_MS = 5
 """Nothing that is counted depends on the clock, so frames follow each other more quickly then."""
 PATIENCE_S = 600.0
-
-VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--quiet")
-"""Counts the instructions of user space, the same on a busy machine as on an idle one."""
+COUNTS = "counts"
 
 
 class BenchError(Exception):
     """A measurement that did not happen; says what to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A program that runs another and writes how many instructions of user space it took.
+
+    `command` holds `{counts}` for the file. `python` and `path` are for programs of another processor.
+    """
+
+    command: tuple[str, ...]
+    python: Path | None = None
+    path: Path | None = None
+
+    def before(self, counts: Path) -> list[str]:
+        return [part.format(counts=counts) for part in self.command]
+
+
+VALGRIND = Counter(
+    ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--quiet", "--cachegrind-out-file={counts}")
+)
 
 
 @dataclass(slots=True)
@@ -48,14 +66,13 @@ class Run:
     errors: str = ""
 
 
-def environment(**more: str) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Of every process measured: nothing in it depends on this shell, and hashes are the same in each run."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
         "PYTHONHASHSEED": "0",
         "OPENAI_AGENTS_DISABLE_TRACING": "1",
-        **more,
     }
 
 
@@ -92,47 +109,54 @@ def scripted_server(plan: Plan, folder: Path) -> Iterator[ScriptedServer]:
     report.update(json.loads(file.read_text(encoding="utf-8")))
 
 
-def converse(client: str, plan: Plan, *, counted: bool = False) -> Run:
-    """One client through the whole script. `counted`: under valgrind, which makes all its times worthless."""
+def converse(client: str, plan: Plan, counter: Counter | None = None) -> Run:
+    """One client through the whole script. Under a `counter` all its times are worthless."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         job = {
             "frames": round(plan.turns * plan.turn_s * 1000) // FRAME_MS,
             "frame_ms": FRAME_MS,
-            "gap_ms": COUNTED_GAP_MS if counted else FRAME_MS,
+            "gap_ms": COUNTED_GAP_MS if counter else FRAME_MS,
             "deltas": 0 if client == "null" else plan.deltas,
             "interruptions": 0 if client == "null" else 2 * plan.interruptions,
             "report": str(folder / "client.json"),
         }
         with scripted_server(plan, folder) as server:
-            python = PYTHON_OF.get(client, OURS)
             run = Run(server.report)
-            command = [str(python), str(CLIENTS / f"{client}.py"), server.url, json.dumps(job)]
-            run_counted(run, command, folder, environment(), counted=counted)
+            command = [str(CLIENTS / f"{client}.py"), server.url, json.dumps(job)]
+            _run(run, PYTHON_OF.get(client, OURS), command, folder, counter)
         run.client = json.loads((folder / "client.json").read_text(encoding="utf-8"))
     return run
 
 
-def run_counted(
-    run: Run, command: Sequence[str], folder: Path, env: Mapping[str, str], *, counted: bool
-) -> None:
-    """Run `command` to its end; fills in when it began, what it said, and its instructions if `counted`."""
-    counts = folder / "counts"
-    prefix = [*VALGRIND, f"--cachegrind-out-file={counts}"] if counted else []
+def _run(run: Run, python: Path, arguments: list[str], folder: Path, counter: Counter | None) -> None:
+    """Run it to its end; fills in when it began, what it said, and its instructions."""
+    command, env = launch(python, arguments, folder, counter)
     run.spawned_at = time.monotonic()
-    done = subprocess.run(
-        [*prefix, *command], cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE_S
-    )
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE_S)
     run.errors = done.stderr
     if done.returncode:
         raise BenchError(f"{' '.join(command[:3])} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    if counted:
-        run.instructions = instructions_in(counts)
+    if counter is not None:
+        run.instructions = instructions_in(folder)
 
 
-def instructions_in(file: Path) -> int:
-    """What cachegrind counted."""
+def launch(
+    python: Path, arguments: Sequence[str], folder: Path, counter: Counter | None
+) -> tuple[list[str], dict[str, str]]:
+    """Command and environment of a process that is measured."""
+    if counter is None:
+        return [str(python), *arguments], environment()
+    env = environment()
+    if counter.path is not None:
+        env["PYTHONPATH"] += f":{counter.path}"
+    return [*counter.before(folder / COUNTS), str(counter.python or python), *arguments], env
+
+
+def instructions_in(folder: Path) -> int:
+    """What a counter wrote there."""
+    file = folder / COUNTS
     found = re.search(r"^summary: (\d+)", file.read_text(encoding="utf-8"), re.MULTILINE)
     if found is None:
-        raise BenchError(f"{file}: cachegrind wrote no summary")
+        raise BenchError(f"{file}: the counter wrote no summary")
     return int(found[1])
