@@ -23,7 +23,7 @@ import numpy as np
 from daemon.audio.resample import Resampler
 from daemon.control import ControlError, request
 from daemon.simulator import Script, SimulatorServer, load_script
-from tests.system.virtual_card import Recording, VirtualCard
+from tests.system.virtual_card import PUNCTUAL, Recording, VirtualCard
 
 VOICES = Path("/usr/share/sounds/alsa")
 VOICE_HZ = 48_000
@@ -251,7 +251,7 @@ class Ambience:
         return began
 
     def plugged_in(self) -> None:
-        command = ["pacat", "--playback", *self._card._client("mic", "mic_feed", VOICE_HZ)]
+        command = [*PUNCTUAL, "pacat", "--playback", *self._card._client("mic", "mic_feed", VOICE_HZ)]
         with self._lock:
             self._end()
             self._player = subprocess.Popen(

@@ -21,6 +21,8 @@ from pathlib import Path
 CARDS = ("speaker", "mic")
 _RATE_HZ = 48000
 _START_TIMEOUT_S = 15.0
+PUNCTUAL = ("nice", "-n", "-15")
+"""What is hardware elsewhere keeps time whatever else the machine does; where forbidden, `nice` says so."""
 _UNPACKED = Path(__file__).resolve().parents[2] / ".pulseaudio"  # by .ci/setup, where it is not installed
 _PLUGIN = "/usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so"
 
@@ -110,13 +112,26 @@ class VirtualCard:
 
     def say(self, pcm: bytes, rate_hz: int) -> None:
         """Play mono PCM into the microphone; returns when it has been said."""
-        command = ["pacat", "--playback", *self._client("mic", "mic_feed", rate_hz), "--latency-msec=20"]
+        command = self._mouth(rate_hz)
         subprocess.run(command, input=pcm, env=self._client_environment(), check=True, timeout=60)
+
+    @contextlib.contextmanager
+    def saying(self, pcm: bytes, rate_hz: int) -> Iterator[None]:
+        """From entry to exit, or to its end, mono PCM is played into the microphone."""
+        path = self._directory / f"saying-{time.monotonic_ns()}.raw"
+        path.write_bytes(pcm)
+        with path.open("rb") as file:
+            mouth = subprocess.Popen(self._mouth(rate_hz), stdin=file, env=self._client_environment())
+        try:
+            yield
+        finally:
+            mouth.kill()
+            mouth.wait()
 
     @contextlib.contextmanager
     def recording(self, rate_hz: int = _RATE_HZ) -> Iterator[Recording]:
         """What the speaker plays, mono, from entry (it is recording by then) to exit."""
-        command = ["parec", *self._client("speaker", "speaker.monitor", rate_hz)]
+        command = [*PUNCTUAL, "parec", *self._client("speaker", "speaker.monitor", rate_hz)]
         command += ["--latency-msec=5", "--process-time-msec=5"]
         path = self._directory / f"recording-{time.monotonic_ns()}.raw"
         with path.open("wb") as file:
@@ -135,6 +150,10 @@ class VirtualCard:
         sink = _SINK.format(sink="speaker" if card == "speaker" else "mic_feed", rate=_RATE_HZ)
         source = _MIC_SOURCE if card == "mic" else ""
         return sink + source + _SOCKET.format(socket=self._socket(card))
+
+    def _mouth(self, rate_hz: int) -> list[str]:
+        client = self._client("mic", "mic_feed", rate_hz)
+        return [*PUNCTUAL, "pacat", "--playback", *client, "--latency-msec=20"]
 
     def _client(self, card: str, device: str, rate_hz: int) -> list[str]:
         where = [f"--server=unix:{self._socket(card)}", f"--device={device}"]
@@ -189,7 +208,7 @@ def _start_daemon(script: Path, home: Path) -> subprocess.Popen[bytes]:
     )
     priorities = "--realtime=no --high-priority=no"
     # pdeathsig: a test run that is killed takes its daemons along
-    command = ["setpriv", "--pdeathsig", "KILL", program, *its_options, "-n", "-F", str(script)]
+    command = ["setpriv", "--pdeathsig", "KILL", *PUNCTUAL, program, *its_options, "-n", "-F", str(script)]
     with (home / "log").open("wb") as log:
         return subprocess.Popen(
             [*command, *options.split(), *priorities.split()],

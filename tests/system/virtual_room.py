@@ -20,7 +20,7 @@ from pathlib import Path
 
 from room import Room
 
-from tests.system.virtual_card import VirtualCard
+from tests.system.virtual_card import PUNCTUAL, VirtualCard
 
 
 @contextmanager
@@ -43,7 +43,9 @@ def echo(card: VirtualCard, rate_hz: int, *, delay_ms: float, gain: float) -> It
             heard = processes[-1].stdout if processes else subprocess.DEVNULL
             last = len(processes) == len(commands) - 1
             out = subprocess.DEVNULL if last else subprocess.PIPE
-            processes.append(subprocess.Popen(command, stdin=heard, stdout=out, env=environment))
+            processes.append(
+                subprocess.Popen([*PUNCTUAL, *command], stdin=heard, stdout=out, env=environment)
+            )
         yield
     finally:
         for process in processes:
