@@ -351,10 +351,14 @@ def load_script(path: str | Path) -> Script:
     return parse_script(text, str(path), lambda name: (path.parent / name).read_bytes())
 
 
+def _say(line: str) -> None:
+    print(line, flush=True)  # whoever started this, and reads it through a pipe, waits for it
+
+
 async def simulate(
-    host: str, port: int, script: str | Path | None = None, announce: Callable[[str], None] = print
+    host: str, port: int, script: str | Path | None = None, announce: Callable[[str], None] = _say
 ) -> None:
-    """`harkd simulate`: serve until cancelled; `announce` gets the one line with the address.
+    """`harkd simulate`: serve until cancelled; `announce` gets the one line with the address, at once.
 
     `script` is a file. Raises `ScriptError`, or `OSError` if the address cannot be listened on.
     """

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import select
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -317,6 +320,18 @@ def test_stopping_the_server_ends_its_connections_and_tasks(client: Connect) -> 
         assert asyncio.all_tasks() == before
 
     asyncio.run(talk())
+
+
+def test_address_is_told_at_once_to_a_pipe() -> None:
+    command = [sys.executable, "-m", "daemon", "simulate"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            readable, _, _ = select.select([process.stdout], [], [], 20)
+            assert readable
+            assert process.stdout.readline().startswith("listening ws://127.0.0.1:")
+        finally:
+            process.kill()
 
 
 def test_simulate_announces_its_address_and_serves_until_cancelled(tmp_path: Path) -> None:
