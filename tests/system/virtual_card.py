@@ -111,7 +111,7 @@ class VirtualCard:
         self._daemons[card].send_signal(signal.SIGCONT)
 
     def say(self, pcm: bytes, rate_hz: int) -> None:
-        """Play mono PCM into the microphone; returns when it has been said."""
+        """Play mono PCM into the microphone, 100 ms ahead of it; returns when it has been said."""
         command = self._mouth(rate_hz)
         subprocess.run(command, input=pcm, env=self._client_environment(), check=True, timeout=60)
 
@@ -153,7 +153,7 @@ class VirtualCard:
 
     def _mouth(self, rate_hz: int) -> list[str]:
         client = self._client("mic", "mic_feed", rate_hz)
-        return [*PUNCTUAL, "pacat", "--playback", *client, "--latency-msec=20"]
+        return [*PUNCTUAL, "pacat", "--playback", *client, "--latency-msec=100"]
 
     def _client(self, card: str, device: str, rate_hz: int) -> list[str]:
         where = [f"--server=unix:{self._socket(card)}", f"--device={device}"]
