@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.bench.processes import HERE, ROOT, Counter
 
 PYTHON = "3.13"
-WHEELS = ("websockets", "pydantic", "orjson", "numpy", "webrtcvad-wheels", "gpiozero")
+WHEELS = ("websockets", "pydantic", "orjson", "numpy", "pybase64", "webrtcvad-wheels", "gpiozero")
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64")
 
 

@@ -10,6 +10,10 @@ Figures = Mapping[str, Any]
 """As in docs/bench.json: by part, then by client or figure."""
 
 
+OURS = ("harkd", "3 x 10 ms")
+"""The player and the device of whose interruptions something is promised."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """`seen(figures)` must not be above `most`."""
@@ -74,6 +78,14 @@ def _lost(figures: Figures) -> float:
     return float(sum(sum(lost.values()) for lost in figures["variants"]["lost"].values()))
 
 
+def _worst_of_rows(figure: str) -> Callable[[Figures], float]:
+    def seen(figures: Figures) -> float:
+        rows = figures["interruption"]["rows"]
+        return max(float(row[figure]) for row in rows if (row["player"], row["device"]) == OURS)
+
+    return seen
+
+
 BARS = (
     Bar("session layer: instructions per minute, of the floor's", 1.0, "x", _per_minute("floor")),
     Bar("session layer: instructions per minute, of openai-agents'", 0.55, "x", _per_minute("agents_sdk")),
@@ -93,6 +105,8 @@ BARS = (
     Bar("only listening for a voice: instructions", 3.0, "M/s", _figure("idle", "listening_m")),
     Bar("connections that use permessage-deflate when it is offered", 0, "", _figure("variants", "deflated")),
     Bar("lost with shuffled keys, 4.8 to 24 kB deltas, 4x real time", 0, "", _lost),
+    Bar("interruption: sound handed over after it, worst", 10.0, "ms", _worst_of_rows("leftover_max_ms")),
+    Bar("interruption: heard after it on 3 x 10 ms, median", 40.0, "ms", _worst_of_rows("heard_ms")),
     Bar("installed without extras", 60.0, "MB", _figure("install", "mb")),
     Bar("packages without extras, harkd included", 15, "", _figure("install", "packages")),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.bench import arm64
+from tests.bench import arm64, interruption
 from tests.bench.bars import Figures
 from tests.bench.box import TALKING, stay, talk
 from tests.bench.figures import (
@@ -33,6 +34,7 @@ NETWORK = ("floor", "session", "agents_sdk", "openai_sdk")
 MINUTE = Plan(turns=15)
 LATENCY = Plan(turns=4, interruptions=15)
 REPETITIONS = 3
+ROUNDS = 30  # of interruptions of each kind, by each player
 RSS_EVERY_S = 5.0  # as the harness notes it
 MB = 1024
 
@@ -113,6 +115,11 @@ def variants() -> Figures:
     }
 
 
+def interruptions() -> Figures:
+    """In virtual time, on a device of our own."""
+    return {"rows": [dataclasses.asdict(row) for row in interruption.measure(ROUNDS)]}
+
+
 def install() -> Figures:
     """As `pip install harkd` leaves it, compiled files included."""
     with tempfile.TemporaryDirectory() as name:
@@ -136,5 +143,6 @@ PARTS: Mapping[str, Callable[[], Figures]] = {
     "idle": idle,
     "variants": variants,
     "install": install,
+    "interruption": interruptions,
     "aarch64": aarch64,
 }

@@ -36,7 +36,12 @@ def figures(**session: float) -> dict[str, Any]:
         "variants": {"lost": {"shuffled": {"frames": 0, "deltas": 0}}, "deflated": 0},
         "install": {"mb": 20.0, "packages": 9},
         "aarch64": {"daemon_g": 1.5},
+        "interruption": {"rows": [interrupted("harkd", 9.0), interrupted("openai-agents", 50.0)]},
     }
+
+
+def interrupted(player: str, ms: float) -> dict[str, Any]:
+    return {"player": player, "device": "3 x 10 ms", "leftover_max_ms": ms, "heard_ms": 3 * ms}
 
 
 def failed(found: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ import json
 import struct
 import sys
 import time
+from array import array
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ class Harness:
     def __init__(self, job: dict[str, Any]) -> None:
         self._job = job
         self._frame = bytes(range(1, 241)) * (job["frame_ms"] * FRAME_BYTES_PER_MS // 240)
-        self._append_at: dict[int, float] = {}
+        self._append_at = array("d", bytes(8 * job["frames"]))  # whole from the start: what grows is the client
         self._delta_at: dict[int, float] = {}
         self._interrupted_at: list[float] = []
         self._audio_bytes = 0
@@ -75,7 +76,7 @@ class Harness:
     def _write(self) -> None:
         report = {
             "ready_at": self._ready_at,
-            "append_at": self._append_at,
+            "append_at": dict(enumerate(self._append_at)),
             "delta_at": self._delta_at,
             "interrupted_at": self._interrupted_at,
             "audio_bytes": self._audio_bytes,
