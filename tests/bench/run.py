@@ -26,7 +26,7 @@ def main() -> int:
     arguments = parser.parse_args()
     figures = json.loads(arguments.json.read_text(encoding="utf-8")) if arguments.parts else {}
     try:
-        for name in arguments.parts or PARTS:
+        for name in ["where", *arguments.parts] if arguments.parts else PARTS:
             began = time.monotonic()
             figures[name] = dict(PARTS[name]()) | {"date": datetime.date.today().isoformat()}
             print(f"{name}: measured in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)

@@ -30,7 +30,7 @@ class Harness:
     def __init__(self, job: dict[str, Any]) -> None:
         self._job = job
         self._frame = bytes(range(1, 241)) * (job["frame_ms"] * FRAME_BYTES_PER_MS // 240)
-        self._append_at = array("d", bytes(8 * job["frames"]))  # whole from the start: what grows is the client
+        self._append_at = array("d", bytes(8 * job["frames"]))  # whole at once: what grows is the client
         self._delta_at: dict[int, float] = {}
         self._interrupted_at: list[float] = []
         self._audio_bytes = 0
