@@ -7,10 +7,10 @@ one box: levels in, wishes out.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 
 from daemon.gestures import Gesture, GestureEngine, GestureSettings, Kind, SwitchFollower, Windows
 from daemon.realtime.errors import did_you_mean
+from daemon.records import dataclass
 
 TALK = "talk"
 NONE = "none"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.model import ADDRESS
 from daemon.realtime.settings_types import RealtimeSessionModelSettings
 from daemon.recorder import RecorderSettings
+from daemon.records import dataclass
 from daemon.sound_devices import SoundSettings
 from daemon.talk import TalkSettings
 from daemon.upload_gate import GateSettings

@@ -6,10 +6,11 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from daemon.journal import UNSAVED
+from daemon.records import dataclass
 from daemon.state_file import StateFile
 
 log = logging.getLogger("harkd")

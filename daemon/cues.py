@@ -8,12 +8,13 @@ who stand before the box. Nothing flashes more than three times a second (WCAG 2
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import Literal
 
 from daemon.events import Phase
 from daemon.patterns import Colour, Fade, Pattern, Shape, Steady, Steps, Swell
+from daemon.records import dataclass
 
 PortHealth = Literal["ok", "lost", "silent"]
 """`lost`: not there, or cannot be opened. `silent`: open, but nothing comes from it or goes to it."""

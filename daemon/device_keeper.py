@@ -9,13 +9,13 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from daemon.audio.pcm import SAMPLE_BYTES
 from daemon.bridge import call_soon
 from daemon.health import Changed, Close, DeviceHealth, Open, OpenFailure, Port, PortState
 from daemon.journal import DEVICE
+from daemon.records import dataclass
 
 log = logging.getLogger("harkd")
 

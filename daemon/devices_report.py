@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from daemon.records import dataclass
 from hw.audio.cards import SoundCard, parse_place
 from hw.audio.hush import hushed
 from hw.audio.kernel import PROC_ASOUND, OpenSubstream, open_substreams, sound_cards

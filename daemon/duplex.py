@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from daemon.audio.dsp_chain import DspChain, Processed, Processor
 from daemon.dsp_worker import DspWorker
 from daemon.echo_guard import EchoGuard
+from daemon.records import dataclass
 
 if TYPE_CHECKING:
     from daemon.audio.double_talk import InterruptionDetector

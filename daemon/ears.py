@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from daemon import events as ev
@@ -14,6 +14,7 @@ from daemon.audio.preroll import PreRoll
 from daemon.audio.rechunk import Rechunker
 from daemon.audio.resample import Resampler
 from daemon.audio.voice import Detector, VoiceMeter
+from daemon.records import dataclass
 
 log = logging.getLogger("harkd")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from daemon.audio.erle import MAX_DB, SPAN_S, EchoMeasure
+from daemon.records import dataclass
 
 NO_ECHO_DB = 3.0
 """An echo that raises the room's noise by less is none: headphones, or a volume near 0."""

@@ -7,9 +7,9 @@ replayed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
+from daemon.records import dataclass
 from daemon.talk import TalkSettings
 
 

@@ -13,12 +13,13 @@ import struct
 import types
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from enum import Enum
 from typing import Any, get_args, get_type_hints
 
 from daemon import events as ev
 from daemon.decisions.state import BoxState
+from daemon.records import dataclass
 from daemon.redaction import Redactor
 from daemon.talk import TalkSettings
 from daemon.waiting_calls import WaitingCall, WaitingCalls

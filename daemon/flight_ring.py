@@ -5,12 +5,13 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from daemon import events as ev
 from daemon.decisions.state import BoxState
 from daemon.flight import Entry, Note, Raised, Retuned, Snapshot, Steps, error_text, state_of
+from daemon.records import dataclass
 
 SEGMENT_S = 30.0
 """From one snapshot to the next: what is forgotten at a time."""

@@ -7,8 +7,9 @@ by the windows of the button: what nobody has bound is not waited for. What a ge
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from daemon.records import dataclass
 
 
 class State(Enum):

@@ -6,8 +6,9 @@ which signal, and when it is opened and closed, is `DeviceHealth`'s business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from daemon.records import dataclass
 
 LOOK_S = 0.25
 """An open device is looked at this often; with the limits below, every trouble is known within a second."""

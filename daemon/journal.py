@@ -8,10 +8,10 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from daemon.notices import Exchange
+from daemon.records import dataclass
 
 IDENTIFIER = "harkd"
 EXTRA = "journal"

@@ -7,12 +7,12 @@ units, the unit in the name, `_total` for what only grows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from daemon.events import Phase
 from daemon.metrics_tally import BUCKETS_S
+from daemon.records import dataclass
 
 NANO = 1e-9
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from daemon.records import dataclass
 
 _HEADER = struct.Struct("=IHHII")  # length, kind, flags, sequence, port
 _LINK = struct.Struct("=BxHiII")  # family, device type, index, flags, changed

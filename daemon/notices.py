@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from daemon.audio.playback import HeardPart
 from daemon.events import Phase
+from daemon.records import dataclass
 
 Ending = Literal["heard", "interrupted", "cleared", "unanswered"]
 

@@ -8,8 +8,9 @@ the next multiple of `FRAME_MS` for what changes smoothly.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import Enum
+
+from daemon.records import dataclass
 
 Colour = tuple[int, int, int]
 """Red, green, blue, each 0..255 as the eye takes it."""

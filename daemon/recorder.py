@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,7 @@ from daemon.flight import Entry, Flight, FlightError, Header, read_flight, writt
 from daemon.flight_ring import FlightRing, RingSettings
 from daemon.journal import FLIGHT
 from daemon.realtime import model_events as rt
+from daemon.records import dataclass
 from daemon.transitions import Speaker
 
 log = logging.getLogger("harkd")

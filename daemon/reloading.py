@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from daemon.app import App
@@ -16,6 +15,7 @@ from daemon.config.sources import Loaded
 from daemon.notify import Notifier
 from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.transports.port import Transport
+from daemon.records import dataclass
 
 log = logging.getLogger("harkd")
 

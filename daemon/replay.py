@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from daemon import events as ev
@@ -23,6 +23,7 @@ from daemon.flight import (
     restore,
     state_of,
 )
+from daemon.records import dataclass
 from daemon.talk import TalkSettings
 
 CONTEXT = 8

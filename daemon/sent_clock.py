@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from dataclasses import dataclass
+
+from daemon.records import dataclass
 
 STRETCHES = 64
 JITTER_S = 0.1

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol
 
 from daemon import events as ev
@@ -23,6 +23,7 @@ from daemon.duplex import Duplex, Listened
 from daemon.health import FAILED, DeviceHealth, OpenFailure, Port, PortState
 from daemon.own_voice import OwnVoice
 from daemon.prompts import Prompt
+from daemon.records import dataclass
 
 log = logging.getLogger("harkd")
 

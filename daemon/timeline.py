@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
 from daemon import events as ev
 from daemon.events import Phase
 from daemon.flight import Flight, Note, Raised, Snapshot, Steps
+from daemon.records import dataclass
 from daemon.timeline_drawing import Bar, Lane, Mark, Moment, Picture, draw
 
 BEFORE_S, AFTER_S = 0.6, 0.4

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from html import escape
+
+from daemon.records import dataclass
 
 WIDTH, LEFT, RIGHT = 1120, 92, 16
 """Pixels: the whole picture, the lanes' names, and what is left free."""

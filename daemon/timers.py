@@ -7,7 +7,9 @@ due until somebody comes, at most for `RING_S`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from daemon.records import dataclass
 
 RING_S = 15 * 60.0
 MAX_TIMERS = 64

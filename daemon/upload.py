@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from daemon.audio.pcm import SAMPLE_BYTES
 from daemon.audio.uplink import Uplink
+from daemon.records import dataclass
 
 BASE64_BYTES_PER_MS = 64
 """24 kHz 16-bit mono in base64, without the JSON around it."""

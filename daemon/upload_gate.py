@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from daemon.audio.endpoint import Endpointer, EndpointSettings
 from daemon.audio.preroll import PreRoll
+from daemon.records import dataclass
 
 SERVER_SILENCE_MS = 500.0
 """How much silence ends a turn for the server's detector, unless the session says otherwise."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from daemon.audio.highpass import HighPass
 from daemon.audio.pcm import mix_channels, pick_channel
+from daemon.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+from daemon.records import dataclass
 
 PCM_TAG = 1
 MU_LAW_TAG = 7

@@ -12,7 +12,6 @@ Three questions, the cheap one first, all of them asked of what an adaptive filt
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +21,7 @@ from daemon.audio.adaptive_filter import Cancelled, EchoFilter, Samples, Spectru
 from daemon.audio.pcm import FULL_SCALE, SAMPLE_BYTES
 from daemon.audio.rechunk import Rechunker
 from daemon.audio.resample import Resampler
+from daemon.records import dataclass
 
 RATE_HZ = 16000
 BLOCK_FRAMES = 256  # 16 ms

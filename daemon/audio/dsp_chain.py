@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.audio.echo_reference import EchoReference
 from daemon.audio.erle import EchoMeasure, ErleMeter, WindowLevels
 from daemon.audio.pcm import SAMPLE_BYTES, rms_dbfs
 from daemon.audio.rechunk import Rechunker
+from daemon.records import dataclass
 
 _log = logging.getLogger(__name__)
 

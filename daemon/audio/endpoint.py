@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from daemon.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

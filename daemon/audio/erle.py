@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
 
 from daemon.audio.pcm import FLOOR_DBFS
+from daemon.records import dataclass
 
 SPAN_S = 5.0
 MEASURED_EVERY_S = 0.02

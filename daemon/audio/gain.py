@@ -6,9 +6,9 @@ Audio is mono or interleaved signed 16-bit little-endian PCM.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
 
 from daemon.audio.pcm import FULL_SCALE, SAMPLE_BYTES
+from daemon.records import dataclass
 
 MAX_PERCENT = 100
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from daemon.audio.pcm import FULL_SCALE, SAMPLE_BYTES, dbfs
+from daemon.records import dataclass
 
 RMS_S = 0.3
 """The time constant of a VU meter: the level of a syllable or two."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from daemon.audio.pcm import SAMPLE_BYTES
+from daemon.records import dataclass
 
 REMEMBERED_TAGS = 32
 """How many ended parts are known, so that finishing one again is harmless; older ones are forgotten."""

@@ -15,9 +15,10 @@ And from a press to silence at the card, over 20 interruptions each, median and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+from daemon.records import dataclass
 
 ProfileName = Literal["low_latency", "balanced", "safe"]
 

@@ -23,11 +23,11 @@ libsamplerate holds back 0.8 to 1.2 ms (fastest, -14 dB at 7 kHz of 16) or 1.9 t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from daemon.audio.pcm import SAMPLE_BYTES
+from daemon.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

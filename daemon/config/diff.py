@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from daemon.config.layers import KeyPath, dotted, masked
 from daemon.config.schema import Config
 from daemon.config.section import Section
 from daemon.config.sources import PRICES, Sources
+from daemon.records import dataclass
 
 
 class Scope(Enum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from daemon.config.environment import settings_in
@@ -13,6 +13,7 @@ from daemon.config.layers import Layer, Problem
 from daemon.config.schema import Config
 from daemon.config.signature import MANIFEST, SIGNATURE, SIGNERS_FILE, unsigned
 from daemon.config.sources import PRICES, Loaded, SourceFile, Sources, parse_source, resolve
+from daemon.records import dataclass
 
 KEY_FILE = Path("/etc/harkd/openai_api_key")
 _KEY_BOUND_BYTES = 4096

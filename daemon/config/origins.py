@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 from typing import Any
 
 from daemon.config.layers import KeyPath, Layer, dotted, masked
 from daemon.config.section import Section, is_section, named_section
 from daemon.config.sources import Loaded
+from daemon.records import dataclass
 
 _COMMENT_COLUMN = 40
 """Where origins begin, unless a value reaches further."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from daemon.config.environment import parse_environment
 from daemon.config.layers import Layer, Problem, parse_layer, validate
 from daemon.config.schema import Config
+from daemon.records import dataclass
 
 PRICES = "prices.toml"
 """The operator's own prices, beside `harkd.toml`."""

@@ -11,7 +11,7 @@ import stat
 import sys
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +21,7 @@ from daemon.config.layers import Problem
 from daemon.realtime.guardrails import OutputGuardrail
 from daemon.realtime.hosted_mcp import HostedMCPTool
 from daemon.realtime.tools import FunctionTool, Tool
+from daemon.records import dataclass
 
 log = logging.getLogger("harkd")
 

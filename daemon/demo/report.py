@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from daemon import notices
 from daemon.measure import equal_frames, find_start, sound_after
+from daemon.records import dataclass
 
 GHOST_S = 1.0
 """How long after a cut the recording is searched for what should not be there."""

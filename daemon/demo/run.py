@@ -6,7 +6,6 @@ import asyncio
 import json
 import wave
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -22,6 +21,7 @@ from daemon.realtime.transports.port import Transport
 from daemon.realtime.transports.recorded import RecordingTransport
 from daemon.realtime.transports.websocket import WebSocketTransport
 from daemon.recorder import RecorderSettings
+from daemon.records import dataclass
 from daemon.settings import model_settings, model_url, plain_agent
 from daemon.simulator import Script, SimulatorServer, load_script
 from daemon.talk import TalkSettings

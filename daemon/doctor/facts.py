@@ -6,12 +6,12 @@ A question may take long, hang or raise `OSError` or `hw.errors.DeviceError`: `e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from daemon.audio.level import Levels
 from daemon.config.hardware import Button
 from daemon.config.schema import Config
+from daemon.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

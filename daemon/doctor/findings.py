@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
 from daemon.doctor.facts import Subject
+from daemon.records import dataclass
 
 
 class Outcome(Enum):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from daemon.config.schema import Config, Session
+from daemon.records import dataclass
 
 STRIPS = ("apa102", "ws2812")
 

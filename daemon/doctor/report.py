@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 from daemon.doctor.findings import Finding, Outcome, Verdict
+from daemon.records import dataclass
 from daemon.redaction import redacted
 
 _COLOURS = {Outcome.PASS: "32", Outcome.WARN: "33", Outcome.FAIL: "1;31", Outcome.SKIP: "2"}

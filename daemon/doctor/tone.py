@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import mul
 from statistics import median
 
 from daemon.audio.pcm import FLOOR_DBFS, FULL_SCALE, dbfs
+from daemon.records import dataclass
 
 TONE_HZ = 1000
 TONE_MS = 300

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from daemon.money.budget import Allowed, Capped, Limits, Spent, Warn, decide
@@ -11,6 +11,7 @@ from daemon.money.consumption import Consumption, response_consumption, transcri
 from daemon.money.dates import ClockJudge, Moment, month_of
 from daemon.money.ledger import Ledger, LedgerState, Tally, total
 from daemon.money.prices import PriceTable
+from daemon.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from daemon.money.dates import day_after, month_after, month_name, month_of
 from daemon.money.prices import NANO
+from daemon.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from daemon.realtime.usage import InputTokensDetails, response_usage
+from daemon.records import dataclass
 
 MAX_TOKENS = 10_000_000
 """Of one response, many times the largest context there is; more is a broken server's word."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass
+
+from daemon.records import dataclass
 
 MONTHS = (
     "January",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from daemon.money.consumption import Consumption
 from daemon.money.dates import month_of
+from daemon.records import dataclass
 
 KEPT_MONTHS = 13
 """This month a year ago can still be compared."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any
 
 from daemon.money.consumption import TOKEN_KINDS, Consumption
 from daemon.realtime.errors import did_you_mean
+from daemon.records import dataclass
 
 NANO = 10**9
 """Money is counted in whole billionths of the currency: sums are exact, in whatever order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Generic
 
 from daemon.realtime.context import RunContextWrapper, TContext
@@ -13,6 +13,7 @@ from daemon.realtime.handoffs import Handoff
 from daemon.realtime.hooks import RealtimeAgentHooks
 from daemon.realtime.mcp_tools import MCPConfig, MCPServer
 from daemon.realtime.tools import Tool
+from daemon.records import dataclass
 
 Instructions = str | Callable[[RunContextWrapper[TContext], "RealtimeAgent[TContext]"], str | Awaitable[str]]
 

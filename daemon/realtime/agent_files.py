@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from daemon.realtime.agent import RealtimeAgent
@@ -33,6 +33,7 @@ from daemon.realtime.settings_check import (
 )
 from daemon.realtime.tools import Tool
 from daemon.realtime.toolset import ToolSet
+from daemon.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

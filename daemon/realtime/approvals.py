@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from daemon.realtime.context import RunContextWrapper
 from daemon.realtime.errors import UserError
 from daemon.realtime.tools import FunctionTool
+from daemon.records import dataclass
 
 if TYPE_CHECKING:
     from daemon.realtime.agent import RealtimeAgent

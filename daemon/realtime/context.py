@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Generic
 
 from daemon.realtime.usage import Usage
+from daemon.records import dataclass
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from daemon.realtime import model_events as out
@@ -12,6 +12,7 @@ from daemon.realtime import server_events as ev
 from daemon.realtime.history import History
 from daemon.realtime.recent import RecentSet
 from daemon.realtime.truncation import AudioLedger, Cut, PartKey
+from daemon.records import dataclass
 
 MAX_CALL_IDS = 256
 """Tool calls remembered so that none is reported twice."""

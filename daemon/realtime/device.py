@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from daemon.realtime.context import RunContextWrapper
 from daemon.realtime.errors import UserError
+from daemon.records import dataclass
 
 
 class DeviceRefusal(Exception):

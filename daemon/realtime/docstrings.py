@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from inspect import cleandoc
 from typing import Literal
+
+from daemon.records import dataclass
 
 DocstringStyle = Literal["google", "numpy", "sphinx"]
 

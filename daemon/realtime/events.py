@@ -6,7 +6,6 @@ Names, fields and `type` strings are the Agents SDK's where it has the event; th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from daemon.realtime.context import RunContextWrapper
@@ -15,6 +14,7 @@ from daemon.realtime.items import RealtimeItem, RealtimeMcpCallItem
 from daemon.realtime.model_events import RealtimeModelAudioEvent, RealtimeModelEvent
 from daemon.realtime.tools import Tool
 from daemon.realtime.usage import Usage
+from daemon.records import dataclass
 
 if TYPE_CHECKING:
     from daemon.realtime.agent import RealtimeAgent

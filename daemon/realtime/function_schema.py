@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, TypeVar, get_origin, get_type_hints
 
 from daemon.realtime.context import RunContextWrapper
 from daemon.realtime.docstrings import Docstring, DocstringStyle, parse_docstring
 from daemon.realtime.errors import ModelBehaviorError, UserError
+from daemon.records import dataclass
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

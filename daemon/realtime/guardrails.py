@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, overload
 
 from daemon.realtime.context import RunContextWrapper
 from daemon.realtime.errors import UserError
+from daemon.records import dataclass
 
 if TYPE_CHECKING:
     from daemon.realtime.agent import RealtimeAgent

@@ -6,13 +6,13 @@ import inspect
 import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from daemon.realtime.context import RunContextWrapper
 from daemon.realtime.errors import UserError
 from daemon.realtime.function_schema import NO_PARAMETERS, typed_input
 from daemon.realtime.tools import Enabled, check_switch, check_tool_name
+from daemon.records import dataclass
 
 if TYPE_CHECKING:
     from daemon.realtime.agent import RealtimeAgent

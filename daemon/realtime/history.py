@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from daemon.realtime.server_events import Placement, WireItem
+from daemon.records import dataclass
 
 MAX_ITEMS = 2_000
 """About ten hours of talk at three items a minute; the oldest is dropped first."""

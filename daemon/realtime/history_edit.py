@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -17,6 +16,7 @@ from daemon.realtime.items import (
     RealtimeMcpCallItem,
     RealtimeToolCallItem,
 )
+from daemon.records import dataclass
 
 MAX_ID_CHARS = 32
 """Of ids that clients make up, as long as the API's first reference said; it is not stated for GA."""

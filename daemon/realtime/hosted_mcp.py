@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from daemon.realtime.context import RunContextWrapper
 from daemon.realtime.errors import UserError, did_you_mean
+from daemon.records import dataclass
 
 CONNECTOR_IDS = (
     "connector_dropbox",

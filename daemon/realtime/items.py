@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar, Literal
 
 from daemon.realtime.errors import UserError, did_you_mean
 from daemon.realtime.history import HistoryItem
+from daemon.records import dataclass
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from daemon.realtime.agent import RealtimeAgent
@@ -16,6 +15,7 @@ from daemon.realtime.settings import Layer, SessionSettings, agent_layer, read_s
 from daemon.realtime.settings_check import VOICES
 from daemon.realtime.tools import FunctionTool
 from daemon.realtime.toolset import ToolSet, enabled_tool_set
+from daemon.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

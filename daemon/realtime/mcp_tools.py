@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol, TypedDict
 
 from daemon.realtime.context import ToolContext
 from daemon.realtime.errors import ModelBehaviorError
 from daemon.realtime.tools import FunctionTool, ToolErrorFunction, default_tool_error_function
+from daemon.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

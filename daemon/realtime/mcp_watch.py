@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from daemon.realtime.hosted_mcp import HostedMCPTool, MCPApprovalRequest
 from daemon.realtime.items import RealtimeMcpCallItem
 from daemon.realtime.tools import Tool
+from daemon.records import dataclass
 
 MAX_REQUESTS = 64
 """Requests for approval that wait for an answer; the oldest is forgotten first."""

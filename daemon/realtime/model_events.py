@@ -6,8 +6,10 @@ Names and `type` strings follow the OpenAI Agents SDK where it has the event; th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
+
+from daemon.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

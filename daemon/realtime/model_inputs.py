@@ -6,11 +6,11 @@ Names and fields are the Agents SDK's; `event_id` of a session update is ours.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict
 
 from daemon.realtime.errors import UserError, did_you_mean
 from daemon.realtime.model_events import RealtimeModelToolCallEvent
+from daemon.records import dataclass
 
 CLIENT_EVENTS = (
     "session.update",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypedDict
 
 from daemon.realtime.truncation import HeardPosition, PartKey
+from daemon.records import dataclass
 
 MAX_PARTS = 256
 """Parts not yet wholly heard; the oldest is forgotten first. An answer has one to three."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
 from daemon.realtime.recent import RecentSet
+from daemon.records import dataclass
 
 CREATED_WITHIN_S = 15.0
 """A request without `response.created` after this long is given up; the service answers within a second or

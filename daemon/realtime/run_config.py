@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from daemon.realtime.approvals import Approvals, ToolErrorFormatter
@@ -26,6 +26,7 @@ from daemon.realtime.settings_check import (
     record,
     text,
 )
+from daemon.records import dataclass
 
 ApiKey = str | Callable[[], str | Awaitable[str]]
 

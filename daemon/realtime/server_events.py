@@ -7,9 +7,11 @@ base64.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any
+
+from daemon.records import dataclass
 
 
 class Placement(Enum):

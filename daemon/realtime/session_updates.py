@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from daemon.records import dataclass
 
 CONFIRMED_WITHIN_S = 10.0
 """A `session.update` without `session.updated` after this long counts as refused; the service needs well

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
 from daemon.realtime.errors import UserError, did_you_mean
 from daemon.realtime.handoffs import Handoff
 from daemon.realtime.tools import Tool
+from daemon.records import dataclass
 
 VOICES = ("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse")
 """Built-in voices of the Realtime API; the names of its text-to-speech siblings are refused there."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
 from daemon.realtime.errors import UserError
+from daemon.records import dataclass
 
 if TYPE_CHECKING:
     from daemon.realtime.agent import RealtimeAgent

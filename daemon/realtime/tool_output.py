@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+from daemon.records import dataclass
 
 MAX_OUTPUT_CHARS = 100_000
 """The history keeps as much per item; about 25,000 tokens, most of a 32k context."""

@@ -7,7 +7,7 @@ import inspect
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from daemon.realtime import events as ev
@@ -35,6 +35,7 @@ from daemon.realtime.tool_guardrails import ToolInputGuardrailData, ToolOutputGu
 from daemon.realtime.tool_output import BackgroundResult, output_text
 from daemon.realtime.tools import FunctionTool, default_tool_error_function
 from daemon.realtime.toolset import ToolSet, is_enabled
+from daemon.records import dataclass
 
 log = logging.getLogger("harkd.tools")
 

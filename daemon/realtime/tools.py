@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args, overload
 
@@ -15,6 +14,7 @@ from daemon.realtime.errors import UserError, did_you_mean
 from daemon.realtime.function_schema import FunctionSchema, function_schema, strict_json_schema
 from daemon.realtime.hosted_mcp import HostedMCPTool
 from daemon.realtime.tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
+from daemon.records import dataclass
 
 if TYPE_CHECKING:
     from daemon.realtime.agent import RealtimeAgent

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from daemon.realtime.agent import RealtimeAgent
@@ -13,6 +12,7 @@ from daemon.realtime.errors import UserError, did_you_mean
 from daemon.realtime.handoffs import Handoff, realtime_handoff
 from daemon.realtime.hosted_mcp import HostedMCPTool
 from daemon.realtime.tools import FunctionTool, Tool
+from daemon.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from daemon.realtime.recent import RecentSet
+from daemon.records import dataclass
 
 PCM_BYTES_PER_MS = 48
 """24,000 samples per second of 2 bytes, mono."""

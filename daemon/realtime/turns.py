@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from daemon.realtime.lead import Lead
+from daemon.records import dataclass
 
 MAX_TURNS = 32
 """Responses remembered; tool calls of an older one are looked up in the tools of now."""

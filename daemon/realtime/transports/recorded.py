@@ -13,11 +13,11 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from daemon.realtime.transports.port import Transport, TransportClosed, UplinkCongested
+from daemon.records import dataclass
 
 _LOST = 1006  # RFC 6455 section 7.1.5: the connection ended without a close frame
 

@@ -18,7 +18,6 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -36,6 +35,7 @@ from websockets.protocol import State
 from daemon.realtime.transports.framing import TextFramer
 from daemon.realtime.transports.keepalive import Keepalive, Pulse
 from daemon.realtime.transports.port import Refusal, TransportClosed, TransportRefused, UplinkCongested
+from daemon.records import dataclass
 
 _AZURE = ".azure.com"  # takes a key in a header of its own, by its documentation; not tried there
 _LOST = 1006  # RFC 6455 section 7.1.5: the connection ended without a close frame
