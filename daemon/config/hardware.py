@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from daemon.audio.resample import can_convert
 from daemon.bindings import ACTIONS, NONE, Bindings, problems, setting_problems
-from daemon.config.section import Section, allowing
+from daemon.config.section import Contradiction, Section, allowing
 from daemon.gestures import GestureSettings
 from daemon.volume import VolumeSettings
 
@@ -225,7 +225,7 @@ class Button(Section):
         bound = {name: info.data[name] for name in ("hold", "tap", "double") if name in info.data}
         if len(bound) == 3 and {*bound.values(), long} != {NONE}:
             for gesture, said in problems(Bindings(**bound, long=long)):
-                raise ValueError(f"({gesture}) {said}")
+                raise Contradiction((gesture,), said)
         return long
 
 
@@ -243,7 +243,7 @@ class Gestures(Section):
     def _in_order(cls, long_ms: float, info: ValidationInfo) -> float:
         settings = GestureSettings(**{**info.data, "long_ms": long_ms})
         for _, said in setting_problems(settings):
-            raise ValueError(said)
+            raise Contradiction(("long_ms", "tap_max_ms"), said)
         return long_ms
 
 
@@ -283,7 +283,10 @@ class Volume(Section):
     @classmethod
     def _in_order(cls, step_percent: int, info: ValidationInfo) -> int:
         if len(info.data) == 3:
-            VolumeSettings(**info.data, step_percent=step_percent)
+            try:
+                VolumeSettings(**info.data, step_percent=step_percent)
+            except ValueError as error:
+                raise Contradiction(("max_percent", "min_percent", "start_percent"), str(error)) from None
         return step_percent
 
 

@@ -76,6 +76,8 @@ class LastGood:
         for name, content in [(f.name, f.content) for f in sources.files] + [(_ABOUT, _encoded(about))]:
             (new / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write(new / name, content, 0o600)
+        for folder in [new, *(path for path in new.rglob("*") if path.is_dir())]:
+            _sync(folder)  # or the names of its files may be lost
         final = self._directory / sources.revision
         self._drop(final)
         os.rename(new, final)

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from daemon.config.schema import Config
-from daemon.config.section import allowed_values, is_section, named_section, table_under
+from daemon.config.section import Contradiction, allowed_values, is_section, named_section, table_under
+from daemon.records import dataclass
 
 KeyPath = tuple[str, ...]
 
@@ -170,6 +171,12 @@ def _origin(layers: Sequence[Layer], path: KeyPath) -> tuple[str, int]:
     return (layers[-1].file if layers else "defaults"), 0
 
 
+def _last_said(layers: Sequence[Layer], paths: Sequence[KeyPath]) -> KeyPath:
+    """The one that the last layer with any of them has; defaults contradict nobody."""
+    said = (path for layer in reversed(layers) for path in paths if path in layer.lines)
+    return next(said, paths[0])
+
+
 # ---- sentences -------------------------------------------------------
 
 
@@ -216,6 +223,10 @@ def _describe(detail: ErrorDetails, layers: Sequence[Layer]) -> Problem:
         table = table_under(table, part)
     if detail["type"] == "extra_forbidden":
         return Problem(file, line, dotted(path), _unknown_key(path, table.model_fields))
+    error = detail.get("ctx", {}).get("error")
+    if isinstance(error, Contradiction):
+        path = _last_said(layers, [(*path[:-1], key) for key in error.keys])
+        return Problem(*_origin(layers, path), dotted(path), str(error))
     allowed = allowed_values(table.model_fields[path[-1]]) if is_section(table) else "a table"
     value = detail["input"]
     what = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else f"is {_shown(value)}"

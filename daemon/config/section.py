@@ -15,6 +15,14 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True)
 
 
+class Contradiction(ValueError):
+    """Keys of one section that could each be right, and are not together; the message says what is allowed."""
+
+    def __init__(self, keys: tuple[str, ...], what: str) -> None:
+        super().__init__(what)
+        self.keys = keys
+
+
 def allowing(allowed: str) -> dict[str, Any]:
     """For `Field(json_schema_extra=...)`, where the type alone does not say what is allowed."""
     return {"allowed": allowed}

@@ -238,3 +238,24 @@ def test_any_text_gives_a_layer_or_one_problem(text: str) -> None:
 def test_keys_that_contradict_each_other_are_told(text: str, complaint: str) -> None:
     (said,) = complaints(text)
     assert complaint in said
+
+
+@pytest.mark.parametrize(
+    ("text", "blamed"),
+    [
+        ("[volume]\nmax_percent = 50", "2: volume.max_percent: the volume starts at 70"),
+        ("[volume]\nmin_percent = 90", "2: volume.min_percent: the volume starts at 70"),
+        (
+            "[volume]\nstep_percent = 9\nstart_percent = 80\nmax_percent = 75",
+            "4: volume.max_percent: the volume",
+        ),
+        (
+            "[gestures]\ntap_max_ms = 900",
+            "2: gestures.tap_max_ms: long_ms is 800, allowed: more than tap_max_ms",
+        ),
+        ('[buttons.a]\npin = 3\nhold = "mute"', "3: buttons.a.hold: 'mute' is done once"),
+    ],
+)
+def test_contradiction_is_told_where_it_was_written(text: str, blamed: str) -> None:
+    (said,) = complaints(text)
+    assert blamed in said
