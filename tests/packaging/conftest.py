@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -63,6 +64,23 @@ def _install(suite: str, source: Path) -> str:
     return _run(MACHINES / "rootfs-run", _rootfs(f"bare-{suite}"), *copies, *command)
 
 
+def _running_install(suite: str, source: Path, share: Path) -> str:
+    """What `running-install.sh` says on a bare Debian of that name under a systemd of its own."""
+    _run("cp", "-a", source, share / "harkd")
+    shutil.copy(TREE / "tests" / "packaging" / "running-install.sh", share / "guest.sh")
+    shutil.copy("/etc/resolv.conf", share)
+    # The way to PyPI may lead through somebody whom this machine trusts and a fresh one does not.
+    certificates = Path(os.environ.get("PIP_CERT", "/etc/ssl/certs/ca-certificates.crt"))
+    settings = {"index-url": os.environ.get("PIP_INDEX_URL")}
+    if certificates.exists():
+        shutil.copy(certificates, share / "certificates")
+        settings["cert"] = "/hil/certificates"
+    lines = [f"{key} = {value}" for key, value in settings.items() if value]
+    (share / "pip.conf").write_text("\n".join(["[global]", *lines, ""]))
+    _run(MACHINES / "nspawn", f"--root=bare-{suite}", "--network", share, "240", timeout_s=900)
+    return (share / "output").read_text()
+
+
 def _piuparts(package: Path) -> str:
     _run(TREE / ".ci" / "setup", "packages", "to install and purge the package", "piuparts")
     options = ["--no-eatmydata", "--no-upgrade-test", "--keep-sources-list", "--distribution=trixie"]
@@ -104,8 +122,13 @@ def slow(
         "test_conversation_with_an_interruption": lambda: _arm64(
             files, "/usr/bin/harkd", "demo", "--out=/tmp/demo"
         ),
-        "test_install[bookworm]": lambda: _install("bookworm", source),
-        "test_install[trixie]": lambda: _install("trixie", source),
+        **{
+            f"test_running_install[{suite}]": lambda suite=suite: _running_install(
+                suite, source, tmp_path_factory.mktemp(suite)
+            )
+            for suite in ("bookworm", "trixie")
+        },
+        "test_install": lambda: _install("trixie", source),
         "test_piuparts": lambda: _piuparts(package),
     }
     names = {item.name for item in request.session.items}

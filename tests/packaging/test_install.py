@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -12,10 +13,33 @@ import pytest
 pytestmark = pytest.mark.machines
 
 
-@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
-def test_install(suite: str, slow: dict[str, Future[str]]) -> None:
-    printed = slow[f"test_install[{suite}]"].result()
-    said = dict(line.split(": ", 1) for line in printed.splitlines() if ": " in line)
+def said_in(printed: str) -> dict[str, str]:
+    return dict(line.split(": ", 1) for line in printed.splitlines() if ": " in line)
+
+
+SYSTEMD = {"bookworm": "252", "trixie": "257"}
+
+
+@pytest.mark.parametrize("suite", SYSTEMD)
+def test_running_install(suite: str, slow: dict[str, Future[str]]) -> None:
+    """The README's two commands on a bare Debian make a service that runs; `make uninstall` undoes them."""
+    printed = slow[f"test_running_install[{suite}]"].result()
+    said = said_in(printed)
+    assert said["version"].startswith(f"systemd {SYSTEMD[suite]} ")
+    assert (said["active"], said["enabled"], said["restarts"]) == ("active", "enabled", "0"), printed
+    assert "link         ready" in said["status"]
+    assert (said["failed"], said["verified"]) == ("", "")
+    assert float(re.findall(r"\d+\.\d", said["exposure"])[0]) <= 2.5
+    assert said["stopped"].split() == ["inactive,", "not-found", "not-found"]
+    assert said["running"] == ""
+    assert said["kept"].split() == ["/etc/harkd", "/etc/harkd/harkd.toml"]
+    assert (said["left"], said["gone"]) == ("", ""), "by PURGE=1, but for Debian's packages"
+    assert [line.split(":")[0] for line in said["accounts"].split()] == ["gpio", "spi"]
+
+
+def test_install(slow: dict[str, Future[str]]) -> None:
+    """In a chroot, as images are made: nothing is started. Twice, which keeps what was set."""
+    said = said_in(slow["test_install"].result())
     assert said["settings"] == "# mine", "the second time, settings stay"
     assert said["sources"] == "1", "of the same version, and changed all the same"
     assert said["key"] == "600 root", "what was written for everybody to read"
