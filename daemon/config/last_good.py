@@ -13,13 +13,13 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from daemon.config.files import ConfigError, Place, load, read_sources
 from daemon.config.layers import Problem
 from daemon.config.sources import Loaded, SourceFile, Sources
+from daemon.records import dataclass
 
 log = logging.getLogger("harkd")
 

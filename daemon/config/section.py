@@ -16,7 +16,7 @@ class Section(BaseModel):
 
 
 class Contradiction(ValueError):
-    """Keys of one section that could each be right, and are not together; the message says what is allowed."""
+    """Keys of one section that contradict each other, and each of which could be right."""
 
     def __init__(self, keys: tuple[str, ...], what: str) -> None:
         super().__init__(what)
