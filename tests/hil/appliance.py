@@ -1,6 +1,6 @@
-"""The box in its guest: lines to press, a card to speak into, a link to spoil. Shell around a kernel of our own.
+"""The box in its guest: lines to press, a card to speak into, a link to spoil. Shell around a kernel.
 
-For programs that run as root in the Debian of `tests/machines/rootfs` on the kernel of `tests/machines/kernel`.
+For what runs as root in the Debian of `tests/machines/rootfs`, on the Linux of `tests/machines/kernel`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CARD, CARD_DRIVER = "snd_aloop.0", Path("/sys/bus/platform/drivers/snd_aloop")
 SERVER_HOST, SERVER_PORT = "10.99.0.2", 8765
 
 # What is played at the card's device 1 is captured at its device 0, and the other way round: the box has the
-# one, whoever stands before it the other. The card's clock ticks every 10 ms: it keeps up with no shorter period.
+# one, whoever stands before it the other. The card's clock ticks every 10 ms: no shorter period works.
 _CONFIG = f"""
 [audio.capture]
 device = "hw:CARD=Loopback,DEV=1"
@@ -184,7 +184,8 @@ class Room:
                 self._words.task_done()
 
     def _play(self, piece: bytes) -> None:
-        assert self._player is not None and self._player.stdin is not None
+        assert self._player is not None
+        assert self._player.stdin is not None
         try:
             self._player.stdin.write(piece)
             self._player.stdin.flush()
@@ -308,7 +309,7 @@ class Service:
             return bool(seen) and happened(seen)
 
         try:
-            return until(has_happened, what, limit_s, 0.03)
+            return until(has_happened, what, limit_s, 0.05)
         except AssertionError as error:
             shown = {
                 key: seen.get(key)
