@@ -38,25 +38,27 @@ class Listeners:
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
+        self._told: tuple[tuple[Listener, Callable[[Any], Any], bool], ...] = ()
         self._pumps: dict[int, _Pump] = {}
 
     def add(self, listener: Listener) -> None:
         if listener not in self._listeners:
             self._listeners.append(listener)
+            self._look_up()
 
     def remove(self, listener: Listener) -> None:
         if listener not in self._listeners:
             return
         known = self._listeners.pop(self._listeners.index(listener))
+        self._look_up()
         pump = self._pumps.pop(id(known), None)
         if pump is not None:
             pump.stop()
 
     def tell(self, event: RealtimeModelEvent) -> None:
-        for listener in list(self._listeners):
-            on_event: Any = getattr(listener, "on_event", listener)
+        for listener, on_event, is_async in self._told:
             try:
-                if _is_async(on_event):
+                if is_async:
                     self._pump(listener, on_event).put(event)
                 else:
                     on_event(event)
@@ -68,6 +70,11 @@ class Listeners:
         for pump in self._pumps.values():
             pump.stop()
         self._pumps.clear()
+
+    def _look_up(self) -> None:
+        """Once and not for every event: what to call, and how."""
+        calls = [(listener, getattr(listener, "on_event", listener)) for listener in self._listeners]
+        self._told = tuple((listener, call, _is_async(call)) for listener, call in calls)
 
     def _pump(self, listener: Listener, on_event: Callable[[Any], Awaitable[None]]) -> _Pump:
         if id(listener) not in self._pumps:

@@ -48,6 +48,8 @@ class McpRunner:
     def see(self, event: Mapping[str, Any]) -> None:
         """One raw server event."""
         news = self._watch.see(event)
+        if news is None:
+            return
         info = self._host.event_info()
         if isinstance(news, McpCallDone):
             self._host.emit(ev.RealtimeMcpToolCallCompleted(self._host.leading.agent, news.call, info))
@@ -55,7 +57,7 @@ class McpRunner:
                 self._host.soon(self._host.send(inp.raw("response.create")), "answer to an MCP call")
         elif isinstance(news, McpApprovalWanted):
             self._host.soon(self._ask(news.request), "MCP approval")
-        elif news is not None:
+        else:
             self._host.emit(ev.RealtimeMcpToolsChanged(self.available(), info))
 
     async def answer(self, request_id: str, approve: bool, reason: str | None) -> bool:

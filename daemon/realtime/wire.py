@@ -71,6 +71,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 _DELTA_KEY = '"delta":'
+_WORTH_CUTTING = 256  # letters; more than the words of a transcript that come at a time
 _AUDIO_DELTAS = ("response.output_audio.delta", "response.audio.delta")
 
 
@@ -83,8 +84,8 @@ def _read(frame: str) -> Any:
         start = frame.find('"', key_end) + 1
         end = frame.find('"', start)
         rest = f"{frame[:start]}{frame[end:]}"
-        is_text = start > 0 and end > 0 and not frame[key_end : start - 1].strip()
-        if is_text and rest.count('"delta"') == 1:
+        is_text = start > 0 and not frame[key_end : start - 1].strip()
+        if end - start > _WORTH_CUTTING and is_text and rest.count('"delta"') == 1:
             data = _DECODER.decode(rest)
             if type(data) is dict and data.get("delta") == "" and data.get("type") in _AUDIO_DELTAS:
                 data["delta"] = frame[start:end]
