@@ -162,6 +162,7 @@ def _surroundings(folder: Path) -> dict[str, str]:
         "NOTIFY_SOCKET": str(folder / "notify"),
         "STATE_DIRECTORY": str(folder / "state"),
         "GPIOZERO_PIN_FACTORY": "mock",
+        "OPENBLAS_NUM_THREADS": "1",  # as in systemd/harkd.service
         "OPENAI_API_KEY": "sk-bench",
     }
 

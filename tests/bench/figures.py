@@ -43,7 +43,9 @@ def slope(short: Conversation, long: Conversation) -> Instructions:
 def instructions(client: str, counter: Counter = VALGRIND, turns: int = SHORT_TURNS) -> Instructions:
     """Over two conversations of which one is twice as long."""
     _converse(client, Plan(in_step=True), counter if counter.python else None)  # what it compiles is kept
-    return slope(*(_counted(client, Plan(turns=n, in_step=True), counter) for n in (turns, 2 * turns)))
+    settled = client == "daemon"
+    plans = [Plan(turns=n, in_step=True, settled=settled) for n in (turns, 2 * turns)]
+    return slope(*(_counted(client, plan, counter) for plan in plans))
 
 
 def _counted(client: str, plan: Plan, counter: Counter) -> Conversation:
@@ -54,7 +56,9 @@ def _counted(client: str, plan: Plan, counter: Counter) -> Conversation:
         return Conversation(plan.turns * plan.turn_s, run.instructions)
     if client != "daemon":
         require_whole(run, plan)
-    return Conversation(run.server["appended_bytes"] / BYTES_PER_S, run.instructions)
+    # A daemon goes on listening until it is stopped; of a conversation one half is listening.
+    listened_s = run.server["appended_bytes"] / BYTES_PER_S
+    return Conversation((listened_s + plan.turns * plan.turn_s) / 2, run.instructions)
 
 
 def _converse(client: str, plan: Plan, counter: Counter | None) -> Run:

@@ -41,6 +41,7 @@ class Plan:
 
     `pace`: how many times faster than it is heard an answer comes. `interruptions`: of each kind. `in_step`:
     an answer comes as the microphone goes on, whatever the clock says; for clients that count instructions.
+    `settled`: it begins once the microphone goes at its own pace, and not after what was late at a start.
     """
 
     turns: int = 1
@@ -51,6 +52,7 @@ class Plan:
     shuffled: bool = False
     deflate: bool = False
     in_step: bool = False
+    settled: bool = False
 
     def delta_sizes(self, turn: int) -> list[int]:
         """Bytes of each delta of one answer."""
@@ -98,6 +100,7 @@ class Conversation:
         self._order = random.Random(7)
         self._script: asyncio.Task[None] | None = None
         self._heard_more = asyncio.Event()
+        self._before_bytes = 0
 
     async def run(self) -> None:
         self._report.extensions = [repr(one) for one in self._connection.protocol.extensions]
@@ -150,8 +153,11 @@ class Conversation:
     # ---- the script --------------------------------------------------------------------------------------
 
     async def _converse(self) -> None:
-        plan, began = self._plan, asyncio.get_running_loop().time()
+        plan = self._plan
         try:
+            if plan.settled:
+                await self._wait_settled()
+            self._before_bytes, began = self._report.appended_bytes, asyncio.get_running_loop().time()
             for turn in range(plan.turns):
                 await self._until(began, turn * plan.turn_s)
                 await self._turn(turn, began)
@@ -179,12 +185,19 @@ class Conversation:
         await self._part("response.output_audio_transcript.done", answer, transcript="so it goes")
         await self._end(answer, "completed")
 
+    async def _wait_settled(self) -> None:
+        heard_s = float("inf")
+        while not 0.7 < heard_s < 1.3:
+            before = self._report.appended_bytes
+            await asyncio.sleep(1.0)
+            heard_s = (self._report.appended_bytes - before) / BYTES_PER_S
+
     async def _until(self, began: float, moment_s: float) -> None:
         """That far into the conversation, by the clock or by what the microphone sent."""
         if not self._plan.in_step:
             await asyncio.sleep(began + moment_s - asyncio.get_running_loop().time())
             return
-        while self._report.appended_bytes < moment_s * BYTES_PER_S:
+        while self._report.appended_bytes - self._before_bytes < moment_s * BYTES_PER_S:
             self._heard_more.clear()
             await self._heard_more.wait()
 
