@@ -55,8 +55,14 @@ class _Entry:
     truncated_part: int = 0
     after: str | None = None
     parts: dict[int, str] = field(default_factory=dict)
+    known: HistoryItem | None = None  # made of the above; whoever changes anything forgets it
 
     def snapshot(self) -> HistoryItem:
+        if self.known is None:
+            self.known = self._made()
+        return self.known
+
+    def _made(self) -> HistoryItem:
         return HistoryItem(
             item_id=self.item_id,
             kind=self.kind,
@@ -142,6 +148,7 @@ class History:
         entry = self._entries.get(item_id)
         if entry is None:
             return False
+        entry.known = None
         if entry.truncated_ms is None:
             entry.truncated_ms, entry.truncated_part = audio_end_ms, content_index
         elif content_index == entry.truncated_part:
@@ -157,6 +164,7 @@ class History:
         return True
 
     def _update(self, entry: _Entry, item: WireItem) -> None:
+        entry.known = None
         entry.kind = item.kind
         entry.role = item.role or entry.role
         entry.status = item.status or entry.status
@@ -206,9 +214,10 @@ class History:
             self.dropped += 1
 
     def _open_parts(self, item_id: str) -> dict[int, str] | None:
-        """Where the item's words go; None if they are closed because it was cut off."""
+        """Where the item's words go, to be changed; None if they are closed because it was cut off."""
         entry = self._entries.get(item_id)
         if entry is not None:
+            entry.known = None
             return entry.parts if entry.truncated_ms is None else None
         parts = self._early.setdefault(item_id, {})
         if len(self._early) > MAX_EARLY_ITEMS:

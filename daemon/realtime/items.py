@@ -155,30 +155,43 @@ _MESSAGES: Mapping[str, Any] = {
 _CALLS: Mapping[str, Any] = {"function_call": RealtimeToolCallItem, "mcp_call": RealtimeMcpCallItem}
 
 
-def realtime_items(history: Iterable[HistoryItem], written: Collection[str] = ()) -> list[RealtimeItem]:
+MadeItems = dict[str, tuple[tuple[HistoryItem, str | None, str | None, bool], RealtimeItem | None]]
+"""By id: what an item was made of, and the item."""
+
+
+def realtime_items(
+    history: Iterable[HistoryItem], written: Collection[str] = (), made: MadeItems | None = None
+) -> list[RealtimeItem]:
     """The history in the application's types: results are part of their calls, what is neither is left out.
 
     `written` holds the ids of messages that were typed; all other words of user and assistant were spoken.
+    `made` is kept by the caller from one call to the next: what has not changed since is not made again.
     """
     known = list(history)
     outputs = {item.call_id: item.output for item in known if item.kind == "function_call_output"}
+    made = {} if made is None else made
     items: list[RealtimeItem] = []
     previous: str | None = None
     for item in known:
-        converted = _converted(item, previous, outputs, item.item_id not in written)
-        if converted is not None:
-            items.append(converted)
+        source = (item, previous, outputs.get(item.call_id), item.item_id not in written)
+        before = made.get(item.item_id)
+        if before is None or before[0] != source:
+            before = made[item.item_id] = (source, _converted(*source))
+        if before[1] is not None:
+            items.append(before[1])
             previous = item.item_id
+    if len(made) > len(known):
+        for gone in made.keys() - {item.item_id for item in known}:
+            del made[gone]
     return items
 
 
 def _converted(
-    item: HistoryItem, previous: str | None, outputs: Mapping[str | None, str | None], spoken: bool
+    item: HistoryItem, previous: str | None, output: str | None, spoken: bool
 ) -> RealtimeItem | None:
     if item.kind == "message":
         return _message(item, previous, spoken)
     if item.kind == "function_call":
-        output = outputs.get(item.call_id)
         return RealtimeToolCallItem(
             item_id=item.item_id,
             call_id=item.call_id,

@@ -73,7 +73,9 @@ class Listeners:
 
     def _look_up(self) -> None:
         """Once and not for every event: what to call, and how."""
-        calls = [(listener, getattr(listener, "on_event", listener)) for listener in self._listeners]
+        calls: list[tuple[Listener, Any]] = [
+            (listener, getattr(listener, "on_event", listener)) for listener in self._listeners
+        ]
         self._told = tuple((listener, call, _is_async(call)) for listener, call in calls)
 
     def _pump(self, listener: Listener, on_event: Callable[[Any], Awaitable[None]]) -> _Pump:

@@ -21,7 +21,7 @@ from daemon.realtime.guardrails import OutputGuardrailResult, TextCheck
 from daemon.realtime.handoffs import Handoff
 from daemon.realtime.history_update import history_update
 from daemon.realtime.hook_runner import HookRunner
-from daemon.realtime.items import RealtimeItem, realtime_items
+from daemon.realtime.items import MadeItems, RealtimeItem, realtime_items
 from daemon.realtime.lead import Lead
 from daemon.realtime.leading import Leading
 from daemon.realtime.mcp_runner import McpRunner
@@ -94,6 +94,7 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
         self._ids = count(1)
         self._turns = Turns()
         self._written: RecentSet[str] = RecentSet(MAX_WRITTEN)
+        self._items: MadeItems = {}
         self._muted = False
         self._stored = AudioStore(self._config.history_store_audio)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -195,7 +196,7 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
         """The conversation so far, in the server's order. Save it with `model_dump` of each item."""
         if not self._leads.has_begun:
             return []
-        return self._stored.fill(realtime_items(self._model.history, self._written))
+        return self._stored.fill(realtime_items(self._model.history, self._written, self._items))
 
     @property
     def dropped_events(self) -> Mapping[str, int]:
@@ -418,9 +419,10 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
             return
         if event.added and known.role == "assistant" and self.leading.written:
             self._written.add(event.item_id)
-        found = [item for item in self.history if item.item_id == event.item_id] if event.added else []
-        if found:
-            self.emit(ev.RealtimeHistoryAdded(found[0], self._info))
+        newest_first = reversed(self.history if event.added else [])
+        found = next((item for item in newest_first if item.item_id == event.item_id), None)
+        if found is not None:
+            self.emit(ev.RealtimeHistoryAdded(found, self._info))
         else:
             self._put_history_changed()
 
