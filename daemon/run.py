@@ -169,8 +169,10 @@ async def _run(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await reloading.stop()
-    if again.is_set():
-        return _End.AGAIN
+    return _End.AGAIN if again.is_set() else _stopped(app)
+
+
+def _stopped(app: App) -> _End:
     app.end_conversation()
     return _End.HANGING if app.sound.hangs else _End.STOPPED
 
