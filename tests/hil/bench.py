@@ -18,7 +18,7 @@ QUESTION = "Front_Center"
 ANSWER = ("Front_Left", "Rear_Center", "Side_Right")
 THINKS_MS = 1600
 ALIKE = 0.95
-"""What comes out of two resamplers is 0.997 or more like what went in, another half second 0.3 at most."""
+"""What went through two resamplers is 0.99 or more like what went in, some other sound less than 0.4."""
 PLACE_S = (
     0.1  # where a half second may be, either way; zeros at the edge of a recording are not counted as sound
 )
@@ -82,7 +82,7 @@ class Bench:
         begun_at = released_at + round(silent_ms * VOICE_HZ / 1000) - first_sound(answer)
         answered = halves_alike(heard.pcm(), begun_at, answer, VOICE_HZ, late_s)
         # Where the network holds sound back a break is in some half second: none is missing, most are whole.
-        least = ALIKE if late_s == PLACE_S else 0.4
+        least = ALIKE if late_s == PLACE_S else 0.5
         assert sorted(answered)[len(answered) // 2] > ALIKE, f"something else was heard: {answered}"
         assert min(answered) > least, f"not all of it was heard: {answered}"
         return {
