@@ -24,7 +24,7 @@ from daemon.box_controls import BoxControls
 from daemon.box_state import BoxStateFile, SetByHand, StateKeeper
 from daemon.button_board import ButtonBoard
 from daemon.conductor import Conductor
-from daemon.control import ControlServer
+from daemon.control_server import ControlServer
 from daemon.conversation_file import ConversationFile, ConversationKeeper
 from daemon.cues import BoxView, LinkBlock, PortHealth
 from daemon.device_keeper import CallDevice

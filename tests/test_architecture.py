@@ -41,6 +41,7 @@ SHELL = (
     "daemon/config/tool_files.py",
     "daemon/config/watch.py",
     "daemon/control.py",
+    "daemon/control_server.py",
     "daemon/conversation_file.py",
     "daemon/demo/run.py",
     "daemon/demo/stage.py",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from daemon.cli import FAILED, OK, build_parser, main
-from daemon.control import ControlServer
+from daemon.control_server import ControlServer
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from daemon.control import CLIENTS_MAX, REQUEST_BOUND_BYTES, ControlError, ControlServer, request
+from daemon.control import ControlError, request
+from daemon.control_server import CLIENTS_MAX, REQUEST_BOUND_BYTES, ControlServer
 
 
 async def echo(command: Mapping[str, Any]) -> dict[str, Any]:
