@@ -149,7 +149,7 @@ class Room:
 
     def plugged_in(self) -> None:
         command = ["aplay", "-q", "-t", "raw", *_OTHER_END, "--period-time=20000", "--buffer-time=40000"]
-        self._player = subprocess.Popen(command, stdin=subprocess.PIPE)
+        self._player = subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0)
         assert self._player.stdin is not None
         fcntl.fcntl(self._player.stdin, fcntl.F_SETPIPE_SZ, 4096)  # 43 ms; there is none smaller
         self._card_is_there.set()
@@ -188,7 +188,6 @@ class Room:
         assert self._player.stdin is not None
         try:
             self._player.stdin.write(piece)
-            self._player.stdin.flush()
         except BrokenPipeError:  # unplugged
             self._card_is_there.clear()
             self._player.wait()
