@@ -10,6 +10,7 @@ import argparse
 
 from tests.bench.box import talk
 from tests.bench.figures import SHORT_TURNS, idle_wake_ups_per_s, instructions, listening_per_s
+from tests.bench.processes import go_first
 from tests.bench.server import Plan
 
 
@@ -20,6 +21,7 @@ def main() -> None:
     parser.add_argument("client")
     parser.add_argument("--turns", type=int, default=SHORT_TURNS, help="of 4 s, and a run of twice as many")
     arguments = parser.parse_args()
+    go_first()
     if arguments.client == "idle":
         print(f"{idle_wake_ups_per_s():.1f} wake-ups a second with the microphone closed")
     elif arguments.client == "listening":

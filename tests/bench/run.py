@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.bench.parts import PARTS
 from tests.bench.picture import drawn
-from tests.bench.processes import ROOT, BenchError
+from tests.bench.processes import ROOT, BenchError, go_first
 from tests.bench.table import comparison, verdicts
 
 JSON = ROOT / "docs" / "bench.json"
@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=JSON, metavar="FILE")
     parser.add_argument("--svg", type=Path, default=SVG, metavar="FILE")
     arguments = parser.parse_args()
+    go_first()
     figures = json.loads(arguments.json.read_text(encoding="utf-8")) if arguments.parts else {}
     try:
         for name in ["where", *arguments.parts] if arguments.parts else PARTS:
