@@ -5,7 +5,7 @@ Names, fields and `type` strings are the Agents SDK's where it has the event; th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from daemon.realtime.context import RunContextWrapper
@@ -138,9 +138,15 @@ class RealtimeError:
 
 @dataclass(frozen=True, slots=True)
 class RealtimeHistoryUpdated:
-    history: list[RealtimeItem]
+    """`history` is the whole conversation, as it is when it is looked at: nobody else pays for it."""
+
+    read_history: Callable[[], list[RealtimeItem]]
     info: RealtimeEventInfo
     type: ClassVar[Literal["history_updated"]] = "history_updated"
+
+    @property
+    def history(self) -> list[RealtimeItem]:
+        return self.read_history()
 
 
 @dataclass(frozen=True, slots=True)

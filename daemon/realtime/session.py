@@ -45,6 +45,8 @@ log = logging.getLogger("harkd.session")
 MAX_WRITTEN = 2_000
 """Ids of written messages remembered, as many as the history keeps items."""
 
+NEWEST_ITEMS = 8
+
 HistoryEdit = Sequence[RealtimeItem] | Callable[[list[RealtimeItem]], Sequence[RealtimeItem]]
 
 
@@ -164,7 +166,7 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
         while True:
             event = self._queue.take()
             if event is HISTORY_CHANGED:
-                return ev.RealtimeHistoryUpdated(self.history, self._info)
+                return ev.RealtimeHistoryUpdated(lambda: self.history, self._info)
             if event is not None:
                 return event  # type: ignore[return-value]
             if self._over:
@@ -419,12 +421,19 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
             return
         if event.added and known.role == "assistant" and self.leading.written:
             self._written.add(event.item_id)
-        newest_first = reversed(self.history if event.added else [])
-        found = next((item for item in newest_first if item.item_id == event.item_id), None)
+        found = self._item(event.item_id) if event.added else None
         if found is not None:
             self.emit(ev.RealtimeHistoryAdded(found, self._info))
         else:
             self._put_history_changed()
+
+    def _item(self, item_id: str) -> RealtimeItem | None:
+        """One item of the history, as a rule of the newest; the first of these does not know its
+        predecessor."""
+        newest = realtime_items(self._model.history.newest(NEWEST_ITEMS), self._written)
+        found = [item for item in newest[1:] if item.item_id == item_id]
+        found = self._stored.fill(found) or [item for item in self.history if item.item_id == item_id]
+        return found[0] if found else None
 
     def _committed(self, event: rt.RealtimeModelInputCommittedEvent) -> None:
         if self._stored.enabled:
