@@ -18,6 +18,12 @@ def test_import_loads_no_other_sdk_and_nothing_heavy() -> None:
     assert loaded_by("import daemon.realtime", *heavy) == set()
 
 
+def test_a_session_over_a_websocket_loads_nothing_of_the_rest() -> None:
+    program = "from daemon.realtime import OpenAIRealtimeWebSocketModel, RealtimeAgent, RealtimeRunner"
+    rest = ("argparse", "gpiozero", "lgpio", "numpy", "pyaudio", "pydantic", "soxr", "tomllib")
+    assert loaded_by(program, *rest) == set()
+
+
 def test_everything_published_is_there() -> None:
     program = "from daemon.realtime import *"
     assert loaded_by(program, "daemon.realtime.agent") == {"daemon.realtime.agent"}
