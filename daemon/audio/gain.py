@@ -73,6 +73,7 @@ class Gain:
         self._target_ducked = False
         self._gain_now = self._target.gain
         self._samples_left = 0  # of the ramp to the target
+        self._silence = b""  # as long as the last period
         self._signs: dict[int, int] = {}  # by length; a device asks for few different ones
 
     def retune(self, rate_hz: int) -> None:
@@ -107,8 +108,10 @@ class Gain:
             return self._ramped(pcm)
         if wanted.gain == 1:
             return pcm
-        if wanted.gain == 0:
-            return bytes(len(pcm))
+        if len(pcm) != len(self._silence):
+            self._silence = bytes(len(pcm))
+        if wanted.gain == 0 or pcm == self._silence:  # which most periods are: nothing is played
+            return self._silence
         return self._scaled(pcm, wanted)
 
     def _aim(self, wanted: _Setting, ducked: bool) -> None:

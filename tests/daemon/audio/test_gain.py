@@ -194,3 +194,11 @@ def test_empty_and_odd_lengths_of_periods() -> None:
     gain = Gain(30)
     for frames in range(12):
         assert len(gain.apply(bytes(frames * 2))) == frames * 2
+
+
+def test_silence_is_silence_of_the_same_length_and_sound_after_it_is_scaled() -> None:
+    gain, sound = Gain(50), array("h", [1000, -1000]).tobytes()
+    scaled = gain.apply(sound)
+    assert gain.apply(bytes(2 * 480)) == bytes(2 * 480)
+    assert gain.apply(bytes(2 * 720)) == bytes(2 * 720)
+    assert gain.apply(sound) == scaled != sound
