@@ -14,7 +14,7 @@ from tests.bench.server import Plan
 from tests.bench.versions import versions
 
 BASELINE = HERE / "baseline.json"
-TURNS = {"null": 3, "floor": 3, "session": 3, "daemon": 2}
+TURNS = {"floor": 3, "session": 3, "daemon": 2}
 """A daemon goes by the clock, and takes twice as long."""
 
 

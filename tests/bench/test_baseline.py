@@ -46,12 +46,12 @@ def test_great_saving_asks_for_a_new_baseline() -> None:
     assert said.startswith("session_peak_rss")
 
 
-def test_harness_is_taken_off_the_conversation_of_those_who_have_it() -> None:
-    cost = {"null": 100.0, "floor": 300.0, "session": 400.0, "daemon": 1000.0}
+def test_ratios_are_to_the_floor_of_the_same_run() -> None:
+    cost = {"floor": 200.0, "session": 300.0, "daemon": 1000.0}
     measured = {client: {"per_minute": n, "start": n, "peak_rss": n} for client, n in cost.items()}
     found = ratios(measured)
     assert (found["session_per_minute"], found["daemon_per_minute"]) == (1.5, 5.0)
-    assert (found["session_start"], found["daemon_peak_rss"]) == (1.333, 3.333)
+    assert (found["session_start"], found["daemon_peak_rss"]) == (1.5, 5.0)
 
 
 def test_slope_parts_the_start_from_the_conversation() -> None:
