@@ -77,7 +77,7 @@ def _running_install(suite: str, source: Path, share: Path) -> str:
         settings["cert"] = "/hil/certificates"
     lines = [f"{key} = {value}" for key, value in settings.items() if value]
     (share / "pip.conf").write_text("\n".join(["[global]", *lines, ""]))
-    _run(MACHINES / "nspawn", f"--root=bare-{suite}", "--network", share, "240", timeout_s=900)
+    _run("nice", MACHINES / "nspawn", f"--root=bare-{suite}", "--network", share, "240", timeout_s=900)
     return (share / "output").read_text()
 
 
@@ -132,5 +132,5 @@ def slow(
         "test_piuparts": lambda: _piuparts(package),
     }
     names = {item.name for item in request.session.items}
-    with ThreadPoolExecutor(3) as executor:
+    with ThreadPoolExecutor(2) as executor:  # the emulated conversation has limits of its own, in real time
         yield {name: executor.submit(job) for name, job in wanted.items() if name in names}
