@@ -54,6 +54,7 @@ async def day(options: argparse.Namespace, report: dict[str, Any]) -> None:
             capture=options.capture,
             turns_per_hour=options.turns,
             troubles_per_hour=options.troubles,
+            period_ms=options.period,
         )
         hours: list[dict[str, int]] = []
         snapshots: list[tracemalloc.Snapshot] = []
@@ -165,6 +166,7 @@ def main() -> None:
     parser.add_argument("--capture", default="on_demand", choices=["on_demand", "always"])
     parser.add_argument("--turns", type=float, default=45, help="times an hour that somebody comes")
     parser.add_argument("--troubles", type=float, default=12, help="an hour")
+    parser.add_argument("--period", type=int, default=20, help="of the devices, in milliseconds")
     parser.add_argument("--history", type=int, default=0, help="items kept, to have it full when warm")
     parser.add_argument("--trace", action="store_true", help="tell what memory grew, by line of code")
     options = parser.parse_args()

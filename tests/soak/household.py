@@ -139,13 +139,15 @@ class Household:
         capture: str = "on_demand",
         turns_per_hour: float = 45.0,
         troubles_per_hour: float = 12.0,
+        period_ms: int = 20,
     ) -> None:
         self.chance = random.Random(seed)
         self.loop = loop = asyncio.get_running_loop()
         self.folder = folder
         self._mode, self._capture, self._variant = mode, capture, 0
         self.service = Service(random.Random(seed + 1))
-        self.microphone, self.speaker = DayMicrophone(), DaySpeaker()
+        self.microphone = DayMicrophone(period_ms=period_ms)
+        self.speaker = DaySpeaker(period_ms=period_ms)
         self.light = DayLight()
         self.key, self.stop_key, self.switch = FakeButton(), FakeButton(), FakeButton()
         self.clock_ahead_s = 0.0
