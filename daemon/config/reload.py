@@ -106,8 +106,8 @@ class Reload:
         watch.look_after(directories_of(self._place))
 
     def _on_event(self, watch: Watch) -> None:
-        watch.drain()
-        self._events.set()
+        if watch.drain():
+            self._events.set()
 
     def step(self, now: float, *, being_written: bool = False) -> float:
         """Look at the files, and take them if it is time; answers when to look again at the latest."""

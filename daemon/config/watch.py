@@ -31,6 +31,7 @@ _MASK = (
 )
 _EVENT = struct.Struct("iIII")
 _READ_BYTES = 64 * 1024
+_OURS = (b".toml", b".py")
 
 _LINKS_MAX = 40
 """As many as the kernel follows before it calls them a loop."""
@@ -144,18 +145,24 @@ class Watch:
             self._libc.inotify_rm_watch(self.descriptor, watch)
         self._watches = watches
 
-    def drain(self) -> None:
-        """Take in all events there are. Does not block."""
+    def drain(self) -> bool:
+        """Take in all events there are; whether it is time to look at the files. Does not block.
+
+        It is not while something else is being written beside them, as a recording may be all day long.
+        """
+        look = False
         while True:
             try:
                 content = os.read(self.descriptor, _READ_BYTES)
             except BlockingIOError:
-                return
+                return look
             position = 0
             while position < len(content):
                 watch, mask, _, length = _EVENT.unpack_from(content, position)
                 position += _EVENT.size + length
-                self._take(watch, mask, content[position - length : position].rstrip(b"\0"))
+                name = content[position - length : position].rstrip(b"\0")
+                look |= mask != _MODIFY or name.endswith(_OURS)
+                self._take(watch, mask, name)
 
     def close(self) -> None:
         if self.descriptor >= 0:
@@ -167,7 +174,7 @@ class Watch:
             self._open_files.clear()
         elif mask & _IGNORED:
             self._open_files = {entry for entry in self._open_files if entry[0] != watch}
-        elif mask & _MODIFY and name.endswith((b".toml", b".py")) and not name.startswith(b"."):
+        elif mask & _MODIFY and name.endswith(_OURS) and not name.startswith(b"."):
             self._open_files.add((watch, name))
         elif mask & (_CLOSE_WRITE | _MOVED_FROM | _DELETE):
             self._open_files.discard((watch, name))

@@ -70,9 +70,9 @@ keep_open = "while_used"
 
 COMMON = """
 audio.capture.driver = "wavfile"
-audio.capture.file = "{folder}/microphone.wav"
+audio.capture.file = "{folder}/sound/microphone.wav"
 audio.playback.driver = "wavfile"
-audio.playback.file = "{folder}/heard.wav"
+audio.playback.file = "{folder}/sound/heard.wav"
 control.socket = "{folder}/{socket}"
 session.url = "{url}"
 light.driver = "gpio_led"
@@ -131,7 +131,8 @@ def running_box(
     """
     (folder / "state").mkdir()
     (folder / "state" / "box.json").write_text('{"muted": true, "volume_percent": null}', encoding="utf-8")
-    _write_microphone(folder / "microphone.wav", quiet=settings is LISTENING)
+    (folder / "sound").mkdir()  # not where the configuration is: the daemon looks who writes there
+    _write_microphone(folder / "sound" / "microphone.wav", quiet=settings is LISTENING)
     (folder / "harkd.toml").write_text(_merged(settings, url, folder), encoding="utf-8")
     arguments = ["-m", "daemon", "run", "--config", str(folder / "harkd.toml")]
     command, env = launch(OURS, arguments, folder, counter)

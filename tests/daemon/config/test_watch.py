@@ -179,6 +179,18 @@ def test_file_that_is_none_of_ours_is_not_waited_for(watch: Watch, tmp_path: Pat
         assert not watch.being_written
 
 
+def test_recording_written_beside_the_files_is_no_reason_to_look(watch: Watch, tmp_path: Path) -> None:
+    place = box(tmp_path)
+    with (tmp_path / "heard.wav").open("wb", buffering=0) as recording:
+        watch.look_after(directories_of(place))
+        recording.write(b"RIFF")
+        assert not watch.drain()
+        with (tmp_path / "harkd.toml").open("w") as file:
+            print("talk.hold_s = 5", file=file, flush=True)
+            assert watch.drain()
+    assert watch.drain(), "it may be what the files were missing"
+
+
 def test_directories_that_are_over_are_watched_no_more(watch: Watch, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
