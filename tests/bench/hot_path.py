@@ -1,8 +1,7 @@
-"""What one append and one delta cost, per candidate, in instructions.
+"""What one append and one delta cost, per candidate: `python -m tests.bench.hot_path [--arm64]`.
 
-`python tests/bench/hot_path.py` prints the table for this interpreter; with `--python PATH --qemu QEMU` for
-that of another processor, run by qemu-user. Candidates whose library the interpreter lacks are left out.
-Each candidate runs N and 3 N times under a counter, and the difference counts: start-up cancels out.
+In instructions. Candidates whose library .venv-bench lacks are left out; `.venv-bench/bin/pip install msgspec`
+adds one. Each runs N and 3 N times under a counter, and the difference counts: start-up cancels out.
 """
 
 from __future__ import annotations
@@ -11,14 +10,14 @@ import argparse
 import base64
 import json
 import random
-import re
 import subprocess
-import sys
+import tempfile
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.bench import arm64
+from tests.bench.processes import OURS, ROOT, VALGRIND, BenchError, Counter, instructions_in, launch
 
 ROUNDS = 300
 APPEND = random.Random(1).randbytes(960)  # 20 ms of 24 kHz 16-bit mono
@@ -164,39 +163,38 @@ CANDIDATES: dict[str, Candidate] = {
 }
 
 
-def counted(command: list[str], counter: list[str], pattern: str) -> int | None:
-    result = subprocess.run([*counter, *command], capture_output=True, text=True)
-    found = re.search(pattern, result.stderr)
-    return int(found[1].replace(",", "")) if result.returncode == 0 and found else None
+def per_call(name: str, counter: Counter) -> float | None:
+    """Instructions of one call; None if the interpreter lacks a library."""
 
-
-def per_call(name: str, python: str, counter: list[str], pattern: str) -> float | None:
     def run(rounds: int) -> int | None:
-        command = [python, __file__, "--run", name, "--rounds", str(rounds)]
-        return counted(command, counter, pattern)
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = ["-m", "tests.bench.hot_path", "--run", name, "--rounds", str(rounds)]
+            command, env = launch(OURS, arguments, Path(folder), counter)
+            done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+            if done.returncode and "ModuleNotFoundError" not in done.stderr:
+                raise BenchError(f"{name}: {done.stderr[-1000:]}")
+            return None if done.returncode else instructions_in(Path(folder))
 
     few, many = run(ROUNDS), run(3 * ROUNDS)
     return None if few is None or many is None else (many - few) / (2 * ROUNDS)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description="What one append and one delta cost, per candidate.")
     parser.add_argument("--run", choices=CANDIDATES, help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=argparse.SUPPRESS)
     parser.add_argument("--only", default="", help="candidates that begin with this")
-    parser.add_argument("--python", default=sys.executable, help="another interpreter")
-    parser.add_argument("--qemu", nargs="+", help="qemu-user with a plugin that prints `insns: N`")
+    parser.add_argument("--arm64", action="store_true", help="instructions of a Cortex-A53, by qemu-user")
     given = parser.parse_args()
     if given.run:
         call = CANDIDATES[given.run]()
         for _ in range(given.rounds):
             call()
         return
-    valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
-    counter, pattern = (given.qemu, r"insns: (\d+)") if given.qemu else (valgrind, r"I\s+refs:\s+([\d,]+)")
+    counter = arm64.counter() if given.arm64 else VALGRIND
     for name in CANDIDATES:
         if name.startswith(given.only):
-            cost = per_call(name, given.python, counter, pattern)
+            cost = per_call(name, counter)
             print(f"{name:28} {'not installed' if cost is None else f'{cost / 1000:8.1f} k'}", flush=True)
 
 
