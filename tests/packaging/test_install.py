@@ -57,6 +57,7 @@ def test_install(slow: dict[str, Future[str]]) -> None:
 def test_arm64_needs_no_compiler(python: str, tmp_path: Path, run: Callable[..., str]) -> None:
     """PyPI has wheels of all that `make install` takes from there; lgpio has none for 3.13."""
     packages = ["websockets>=15", "pydantic>=2.10", "gpiozero>=2", "webrtcvad-wheels", "pywebrtc-audio"]
+    packages += ["pybase64>=1.4"]
     packages += ["lgpio>=0.2.2"] if python == "3.11" else []
     tags = ("manylinux2014", "manylinux_2_28", "manylinux_2_34")  # Debian 12 has glibc 2.36
     platforms = [f"--platform={tag}_aarch64" for tag in tags]
