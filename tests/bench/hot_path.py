@@ -1,7 +1,7 @@
 """What one append and one delta cost, per candidate: `python -m tests.bench.hot_path [--arm64]`.
 
-In instructions. Candidates whose library .venv-bench lacks are left out; `.venv-bench/bin/pip install msgspec`
-adds one. Each runs N and 3 N times under a counter, and the difference counts: start-up cancels out.
+In instructions. What needs a library that .venv-bench lacks is left out (its pip installs msgspec, say). Each
+runs N and 3 N times under a counter, and the difference counts: start-up cancels out.
 """
 
 from __future__ import annotations
@@ -175,6 +175,7 @@ def per_call(name: str, counter: Counter) -> float | None:
                 raise BenchError(f"{name}: {done.stderr[-1000:]}")
             return None if done.returncode else instructions_in(Path(folder))
 
+    run(1)  # writes the .pyc files
     few, many = run(ROUNDS), run(3 * ROUNDS)
     return None if few is None or many is None else (many - few) / (2 * ROUNDS)
 
