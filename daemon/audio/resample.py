@@ -248,7 +248,7 @@ def _group_in(from_hz: int, down: int, half_taps: int) -> int:
 def _part(outs: range, up: int, down: int, half_taps: int, stop: float, stride: int) -> _Part:
     """A sinc under a Kaiser window: its width and its beta from attenuation and transition (Kaiser 1974).
 
-    The coefficients are whole numbers of 24 bits, divided by 2^24: with 16-bit samples every product and every
+    The coefficients are whole numbers of 24 bits over 2^24: with 16-bit samples every product and every
     sum of them is exact in a float64, in any order. `stop` is in cycles per frame in.
     """
     import numpy as np
