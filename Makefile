@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses an interpreter for the virtual environments.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test hil bench bench-check unit lint types format install uninstall deb clean
+.PHONY: help setup demo test machines hil bench bench-check unit lint types format install uninstall deb clean
 export PYTHON PURGE
 # Or pytest rewrites every test and every daemon that a test starts is compiled, each time anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -21,6 +21,10 @@ test: ## run every test, also on a virtual sound card and with other people's cl
 	@.ci/setup test
 	.venv/bin/python -m pytest -n auto --dist worksteal -m "not (system or alone or machines)"
 	.venv/bin/python -m pytest -m "system or alone"
+
+machines: ## try the package and the unit on other Debians, Pythons and processors, under a systemd of their own; as root
+	@.ci/setup test
+	.venv/bin/python -m pytest -m machines tests/machines tests/packaging
 
 hil: ## boot the box on a Linux of its own with pins, a sound card and a bad network; as root, builds that Linux once
 	@.ci/setup dev
