@@ -35,7 +35,7 @@ from tests.hil.appliance import (
     simulator_behind_the_link,
     unplug_the_card,
 )
-from tests.hil.plain_room import RATE_HZ, Room, frames_heard, noise
+from tests.hil.plain_room import RATE_HZ, Room, frames_heard, noise, without_zeros
 
 COUNTED = Path("/var/lib/harkd/counted.json")
 MINUTE_S = 60.0
@@ -393,7 +393,8 @@ class Soak:
         if numbers:
             attempt.answer = numbers[-1]
             pcm = self.answers[numbers[-1]]
-            attempt.answer_frames, attempt.heard_frames = len(pcm) // 2, frames_heard(pcm, heard)
+            attempt.answer_frames = len(without_zeros(pcm)) // 2
+            attempt.heard_frames = frames_heard(pcm, heard)
         told = [event["audio_end_ms"] for event in got if event["type"] == "conversation.item.truncate"]
         attempt.told_ms = told[-1] if told else None
         attempt.sounded_ms = sum(map(bool, array("h", heard[: len(heard) & ~1]))) * 1000 / RATE_HZ
