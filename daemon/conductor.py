@@ -80,7 +80,7 @@ class Conductor:
         self._onlookers = list(onlookers)
         self._loop = loop
         self.uplink = Uplink(sound.mic_rate_hz, SESSION_RATE_HZ, sound.append_ms, talk.longest_turn_s)
-        upload = TurnUpload(self.uplink, sound.append_ms)
+        upload = TurnUpload(self.uplink)
         self._sender = TurnSender(upload, self.exchanges, lambda: self._share_floor(loop.time()), loop)
         self.playing = Playing(
             speaker,
@@ -100,11 +100,11 @@ class Conductor:
         self._refusal: str | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def use(self, talk: TalkSettings, gate: GateSettings | None) -> None:
-        """From now on, talk by these; what the ears are was said to them before."""
+    def use(self, talk: TalkSettings, gate: GateSettings | None, append_ms: int) -> None:
+        """From now on, talk by these, `append_ms` as in `Sound`; the ears were told before."""
         self._gate_settings = gate
         self._gate = self._new_gate()
-        self.uplink.retain(talk.longest_turn_s)
+        self.uplink.use(append_ms, talk.longest_turn_s)
         self.step(ev.TalkSet(talk))
 
     def close(self) -> None:

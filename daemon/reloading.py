@@ -137,7 +137,7 @@ def use(app: App, settings: AppSettings, devices: Devices, changed: Set[str]) ->
         app.sound.use_duplex(app.make_duplex())
     if changed & {"detector", "wake word"} or settings.ears != before.ears:
         app.conductor.ears.use(settings.ears, devices.detector, devices.wake_word)
-    app.conductor.use(settings.talk, settings.gate)
+    app.conductor.use(settings.talk, settings.gate, settings.append_ms)
     app.settled()
 
 

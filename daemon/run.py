@@ -281,6 +281,7 @@ def app_settings(config: Config, agent: RealtimeAgent[Any], state: Path, prices:
         earcons=config.sounds.earcons,
         brightness_percent=config.light.brightness_percent,
         wake_word="" if config.wake_word.engine == "none" else config.wake_word.word,
+        append_ms=config.link.append_ms,
     )
 
 

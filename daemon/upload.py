@@ -32,9 +32,8 @@ class TurnUpload:
     pace of the new connection: all of it at once would exceed what a connection may hold.
     """
 
-    def __init__(self, uplink: Uplink, append_ms: int) -> None:
+    def __init__(self, uplink: Uplink) -> None:
         self._uplink = uplink
-        self._batch_bytes = append_ms * BASE64_BYTES_PER_MS
         self._catching_up_since: float | None = None
         self._next_at: float | None = None
         self.complete = False
@@ -114,7 +113,7 @@ class TurnUpload:
     def _most(self, queued_bytes: int) -> int | None:
         if self._catching_up_since is None:
             return None
-        return max(0, CATCH_UP_BYTES - queued_bytes) // self._batch_bytes
+        return max(0, CATCH_UP_BYTES - queued_bytes) // (self._uplink.append_ms * BASE64_BYTES_PER_MS)
 
     def _reset(self) -> None:
         self.begun = self.complete = False

@@ -30,33 +30,38 @@ class Uplink:
     ) -> None:
         """Raises `ValueError` if `retain_s` does not hold one batch of `append_ms`; else as `Resampler`."""
         self.session_rate_hz = session_rate_hz
-        self._append_ms = append_ms
-        self.retain(retain_s)
-        batch_frames = ms_to_frames(append_ms, session_rate_hz)
+        self._rechunker = Rechunker(1)  # with nothing in it
+        self._kept: deque[bytes] = deque()  # the sent ones first
+        self._kept_bytes = 0
+        self.use(append_ms, retain_s)
         self.turn_frames = 0  # at the session's rate, pre-roll included
         self.dropped_frames = 0  # of this turn
         self.lost_frames = 0  # the same of all turns
         self._resampler = Resampler(device_rate_hz, session_rate_hz)
-        self._rechunker = Rechunker(batch_frames * SAMPLE_BYTES)
-        self._first_bytes = min(batch_frames, ms_to_frames(FIRST_MS, session_rate_hz)) * SAMPLE_BYTES
         self._at_start = True  # of a turn, or of what follows a pause
-        self._kept: deque[bytes] = deque()  # the sent ones first
-        self._kept_bytes = 0
         self._sent_batches = 0
         self._sent_bytes = 0
         self._gone_sent_frames = 0  # sent, then too old to keep
         self._open = False
         self._retaining = False
 
-    def retain(self, retain_s: float) -> None:
-        """From the next audio on, keep so much. Raises `ValueError` if that does not hold one batch."""
+    def use(self, append_ms: int, retain_s: float) -> None:
+        """From the next audio on, batches are so long and so much is kept; what waits for its batch stays.
+
+        Raises `ValueError` if `retain_s` does not hold one batch.
+        """
+        batch_frames = ms_to_frames(append_ms, self.session_rate_hz)
         retain_frames = int(retain_s * self.session_rate_hz)
-        if not 0 < ms_to_frames(self._append_ms, self.session_rate_hz) <= retain_frames:
+        if not 0 < batch_frames <= retain_frames:
             raise ValueError(
-                f"uplink: append_ms {self._append_ms} must give at least one frame "
-                f"and fit into retain_s {retain_s}"
+                f"uplink: append_ms {append_ms} must give at least one frame and fit into retain_s {retain_s}"
             )
+        self.append_ms = append_ms
         self._retain_bytes = retain_frames * SAMPLE_BYTES
+        self._first_bytes = min(batch_frames, ms_to_frames(FIRST_MS, self.session_rate_hz)) * SAMPLE_BYTES
+        waiting, self._rechunker = self._rechunker.flush(), Rechunker(batch_frames * SAMPLE_BYTES)
+        for batch in self._rechunker.feed(waiting):
+            self._keep(batch)
 
     @property
     def unsent_bytes(self) -> int:

@@ -33,7 +33,8 @@ def _tables(section: type[Section], name: str) -> list[str]:
         else:
             value = json.dumps(field.default, ensure_ascii=False)  # as TOML writes it, for all types we have
             keys.append(f"# {field.description} Allowed: {allowed_values(field)}.\n{key} = {value}\n")
-    return [f"\n[{name}]\n", *keys, *inner] if keys else inner
+    head = f"\n[{name}]\n" if name else "\n"
+    return [head, *keys, *inner] if keys else inner
 
 
 def _sample(section: type[Section], name: str) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 
 from daemon.config.layers import KeyPath, dotted, masked
+from daemon.config.profiles import PROFILE, profile_keys
 from daemon.config.schema import Config
 from daemon.config.section import Section
 from daemon.config.sources import PRICES, Sources
@@ -69,6 +70,7 @@ LIGHT = Reach(Scope.HARDWARE, "light")
 RESTART = Reach(Scope.RESTART)
 
 TABLE: Mapping[str, Reach] = {
+    "profile": SOUND,  # the widest of the keys it sets; in a change, of those that are others now
     "audio.profile": SOUND,  # the length of the periods of both
     "audio.capture": MICROPHONE,
     "audio.capture.channel": LIVE,  # which of those that are captured anyway
@@ -101,6 +103,7 @@ TABLE: Mapping[str, Reach] = {
     "link": CONNECTION,
     "link.warm": LIVE,
     "link.idle_hang_up_s": LIVE,
+    "link.append_ms": LIVE,
     "control": RESTART,  # whoever talks to the daemon just now would lose it
     "flight": RESTART,  # what was recorded until now is as it was
     "metrics": RESTART,
@@ -119,11 +122,20 @@ def scope_of(path: KeyPath) -> Reach:
 def diff(old: Config, new: Config) -> list[Change]:
     """Every key that differs, those of both in the schema's order first."""
     before, after = _flat(old), _flat(new)
-    return [
-        Change(dotted(path), before.get(path), after.get(path), scope_of(path))
+    changed = [
+        path
         for path in {**before, **after}
         if path not in before or path not in after or before[path] != after[path]
     ]
+    reach_of = {path: scope_of(path) for path in changed}
+    if (PROFILE,) in reach_of:
+        reach_of[(PROFILE,)] = _widest(reach_of[path] for path in profile_keys() & reach_of.keys())
+    return [Change(dotted(path), before.get(path), after.get(path), reach_of[path]) for path in changed]
+
+
+def _widest(found: Iterable[Reach]) -> Reach:
+    """Nothing but the name has changed if there is none."""
+    return max(found, key=lambda reach: list(Scope).index(reach.scope), default=LIVE)
 
 
 def diff_files(old: Sources, new: Sources) -> list[Change]:

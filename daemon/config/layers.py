@@ -221,7 +221,8 @@ def _describe(detail: ErrorDetails, layers: Sequence[Layer]) -> Problem:
     for part in path[:-1]:
         table = table_under(table, part)
     if detail["type"] == "extra_forbidden":
-        return Problem(file, line, dotted(path), _unknown_key(path, table.model_fields))
+        kind = "section" if len(path) == 1 and isinstance(detail["input"], Mapping) else "key"
+        return Problem(file, line, dotted(path), _unknown_key(path, kind, table.model_fields))
     error = detail.get("ctx", {}).get("error")
     if isinstance(error, Contradiction):
         path = _last_said(layers, [(*path[:-1], key) for key in error.keys])
@@ -240,8 +241,8 @@ def _hint(value: object, allowed: str) -> str:
     return f'; did you mean "{near}"?' if near else ""
 
 
-def _unknown_key(path: KeyPath, known: Iterable[str]) -> str:
-    what = f"there is no such {'section' if len(path) == 1 else 'key'}"
+def _unknown_key(path: KeyPath, kind: str, known: Iterable[str]) -> str:
+    what = f"there is no such {kind}"
     if near := nearest(path[-1], known):
         return f"{what}; did you mean {dotted((*path[:-1], near))}?"
     elsewhere = [other for other in _all_paths(Config, ()) if other[-1] == path[-1]]

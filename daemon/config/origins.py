@@ -19,7 +19,7 @@ _COMMENT_COLUMN = 40
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A file and the line in it, or a variable and line 0."""
+    """A file and the line in it, or a variable or profile and line 0."""
 
     file: str
     line: int
@@ -83,7 +83,7 @@ def render_settings(loaded: Loaded, hostname: str, *, defaults_too: bool) -> str
     if not shown:
         lines += ["", "# Every key has its default; `harkd config show --all` lists them."]
     for table, settings in groupby(shown, key=lambda setting: setting.path[:-1]):
-        lines += ["", f"[{dotted(table)}]", *_commented(settings)]
+        lines += ["", *([f"[{dotted(table)}]"] if table else []), *_commented(settings)]
     return "\n".join(lines) + "\n"
 
 

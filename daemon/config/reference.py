@@ -63,12 +63,16 @@ def render_page() -> str:
     """The text of `docs/configuration.md`."""
     text = _PAGE_HEAD.format(variable=variable_of(("talk", "hold_s")))
     for table, keys in groupby(keys_of(Config), key=lambda found: found[0][:-1]):
-        text += f"\n## [{'.'.join(table)}]\n\n"
+        text += f"\n## {_heading(table)}\n\n"
         if NAME in table:
             text += "Any number of these, each with a name of its own; none is there by itself.\n\n"
         text += "| key | default | allowed | reach | |\n|---|---|---|---|---|\n"
         text += "".join(_row(path, field) for path, field in keys)
     return text
+
+
+def _heading(table: tuple[str, ...]) -> str:
+    return f"[{'.'.join(table)}]" if table else "Above all tables"
 
 
 def _row(path: tuple[str, ...], field: FieldInfo) -> str:

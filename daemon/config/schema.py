@@ -163,6 +163,12 @@ class Link(Section):
         le=30,
         description="More speech than this waiting to be sent means the link is lost.",
     )
+    append_ms: int = Field(
+        default=20,
+        ge=10,
+        le=100,
+        description="How much of what the microphone heard goes up at once; less is sooner, more is cheaper.",
+    )
     proxy: str = Field(
         default="",
         description='The proxy to go through, "" for none; proxy variables are ignored.',
@@ -224,8 +230,15 @@ class Control(Section):
 
 
 class Config(Section):
-    """The whole configuration; every key has a default."""
+    """The whole configuration; every key has a default.
 
+    What `profile` sets is in the other keys already: `daemon.config.profiles`.
+    """
+
+    profile: Literal["low_latency", "balanced", "battery"] = Field(
+        default="balanced",
+        description="What the box is tuned for: other defaults for several keys; docs/profiles.md has them.",
+    )
     audio: Audio = Audio()
     vad: Vad = Vad()
     buttons: dict[str, Button] = Field(default_factory=dict)

@@ -8,6 +8,7 @@ from dataclasses import field
 
 from daemon.config.environment import parse_environment
 from daemon.config.layers import Layer, Problem, parse_layer, validate
+from daemon.config.profiles import with_profile
 from daemon.config.schema import Config
 from daemon.records import dataclass
 
@@ -65,7 +66,10 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration without a mistake in its settings; agents and tools have not been looked into."""
+    """A configuration without a mistake in its settings; agents and tools have not been looked into.
+
+    The lowest of `layers` is what `profile` sets.
+    """
 
     config: Config
     layers: tuple[Layer, ...]
@@ -80,7 +84,7 @@ def resolve(sources: Sources) -> Loaded | list[Problem]:
     unknown = [result for result in variables if isinstance(result, Problem)]
     if broken:
         return broken + unknown
-    layers = tuple(result for result in [*parsed, *variables] if isinstance(result, Layer))
+    layers = with_profile([result for result in [*parsed, *variables] if isinstance(result, Layer)])
     config = validate(layers)
     if isinstance(config, Config) and not unknown:
         return Loaded(config, layers, sources)

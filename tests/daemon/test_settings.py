@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daemon.config.schema import Agents, Config, Link, Session, Talk
+from daemon.price_file import load_prices
 from daemon.realtime.agent import RealtimeAgent
 from daemon.realtime.model import OpenAIRealtimeWebSocketModel
 from daemon.realtime.session import RealtimeSession
+from daemon.run import app_settings
 from daemon.settings import model_settings, model_url, plain_agent, starting_agent, talk_settings
 from daemon.talk import BargeIn, TalkMode, TalkSettings
 
@@ -83,6 +86,12 @@ def test_starting_agent_is_the_one_named() -> None:
 )
 def test_model_goes_into_the_address_once(url: str, expected: str) -> None:
     assert model_url(Session(url=url)) == expected
+
+
+def test_length_of_an_append_is_what_the_link_section_says(tmp_path: Path) -> None:
+    config = Config(link=Link(append_ms=40))
+    settings = app_settings(config, plain_agent(config.session), tmp_path, load_prices())
+    assert settings.append_ms == 40
 
 
 def test_when_to_connect_is_what_the_link_section_says() -> None:

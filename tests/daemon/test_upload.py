@@ -16,7 +16,7 @@ BATCH_WIRE_BYTES = 1280
 
 
 def upload() -> TurnUpload:
-    return TurnUpload(Uplink(24_000, 24_000, append_ms=20, retain_s=60), append_ms=20)
+    return TurnUpload(Uplink(24_000, 24_000, append_ms=20, retain_s=60))
 
 
 def spoken(batches: int) -> TurnUpload:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from virtual_loop import run_virtual
 
 from daemon.audio.capture import CaptureSettings
 from daemon.bindings import Bindings
+from daemon.ears import EarSettings
 from daemon.events import Ask
 from daemon.health import Port, PortState
 from daemon.realtime.agent import RealtimeAgent
@@ -95,6 +97,23 @@ def test_gate_that_is_switched_on_keeps_silence_at_home() -> None:
         assert len(box.server.appended()) <= sent + 480
 
     run(story, talk)
+
+
+def test_longer_appends_are_fewer_and_the_turn_is_whole() -> None:
+    async def story(box: Box) -> None:
+        speech = voice(60 * PERIOD_FRAMES)
+        change(box, append_ms=40, ears=EarSettings(preroll_ms=0))
+        await box.press()
+        await box.live(60, speech)
+        await box.release()
+        await box.live(2)
+        appends = [len(base64.b64decode(e["audio"])) for e in box.server.of("input_audio_buffer.append")]
+        assert appends[1:-1] == [4 * 2 * PERIOD_FRAMES] * len(appends[1:-1])  # of 10 ms each
+        assert box.server.appended().rstrip(b"\0") in speech
+        assert sum(appends) >= 2 * PERIOD_FRAMES * 59
+        assert box.server.types()[-2:] == ["commit", "response.create"]
+
+    run(story)
 
 
 # ---- hardware ------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ class Box:
         self.clock = SentClock(RATE_HZ)
         self.gate = UploadGate(GateSettings(preroll_ms=300, hang_over_ms=1000), RATE_HZ, window_ms=PERIOD)
         self.uplink = Uplink(RATE_HZ, RATE_HZ, APPEND_MS)
-        self.upload = TurnUpload(self.uplink, APPEND_MS)
+        self.upload = TurnUpload(self.uplink)
         self.upload.stream()
 
     def capture(self, speech: bool) -> None:

@@ -275,3 +275,18 @@ def test_microphone_that_changes_its_rate_goes_on_with_the_turn() -> None:
     uplink.feed(b"\x01\x00" * 960)
     uplink.finish()
     assert sum(map(len, uplink.batches())) == 2 * 960
+
+
+@pytest.mark.parametrize(("before_ms", "after_ms"), [(20, 40), (40, 20), (40, 10)])
+def test_batches_of_another_length_lose_nothing_of_a_turn_under_way(before_ms: int, after_ms: int) -> None:
+    uplink = Uplink(1000, 1000, append_ms=before_ms)
+    said = bytes(range(2, 2 + 200))
+    uplink.open(b"")
+    uplink.feed(said[:4])
+    uplink.feed(said[4:78])  # 37 ms, which no batch holds whole
+    uplink.use(after_ms, 15.0)
+    uplink.feed(said[78:])
+    uplink.finish()
+    sent = uplink.batches()
+    assert b"".join(sent) == said
+    assert len(sent[-2]) == 2 * after_ms

@@ -70,6 +70,12 @@ def test_layers_make_one_configuration() -> None:
             'a.toml:1: vad.driver: is "webrc"; allowed: "webrtc", "energy", "none"; did you mean "webrtc"?',
         ),
         ("[tlak]\nmode=1", "a.toml:1: tlak: there is no such section; did you mean talk?"),
+        ('profle = "battery"', "a.toml:1: profle: there is no such key; did you mean profile?"),
+        (
+            'profile = "batery"',
+            'a.toml:1: profile: is "batery"; allowed: "low_latency", "balanced", "battery"; '
+            'did you mean "battery"?',
+        ),
         ("[talk]\nmod = 1", "a.toml:2: talk.mod: there is no such key; did you mean talk.mode?"),
         (
             "[audio]\npin = 1",
@@ -80,9 +86,9 @@ def test_layers_make_one_configuration() -> None:
             "a.toml:2: vad.zzz: there is no such key; "
             "allowed: driver, aggressiveness, threshold_dbfs, end_silence_ms, nothing_said_ms, gate_upload",
         ),
-        ('"a b" = 1', "a.toml:1: \"a b\": there is no such section; allowed: "
-                      "audio, vad, buttons, gestures, light, sounds, volume, talk, wake_word, session, "
-                          "agents, budget, link, control, flight, metrics"),
+        ('"a b" = 1', "a.toml:1: \"a b\": there is no such key; allowed: "
+                      "profile, audio, vad, buttons, gestures, light, sounds, volume, talk, wake_word, "
+                          "session, agents, budget, link, control, flight, metrics"),
         ("audio = 3", "a.toml:1: audio: is 3; allowed: a table"),
         ("[[talk]]\nmode = 1", 'a.toml:1: talk: is [{"mode": 1}]; allowed: a table'),
         ('buttons.x.pin = "17"', 'a.toml:1: buttons.x.pin: is "17"; allowed: a whole number from 0 to 53'),

@@ -39,7 +39,8 @@ def test_the_schema_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("path", [path for path, _ in keys_of(Config)], ids=".".join)
 def test_key_has_a_line_on_the_page(path: tuple[str, ...]) -> None:
-    _, _, table = page().partition(f"\n## [{'.'.join(path[:-1])}]\n")
+    heading = f"[{'.'.join(path[:-1])}]" if path[:-1] else "Above all tables"
+    _, _, table = page().partition(f"\n## {heading}\n")
     assert f"\n| `{path[-1]}` |" in table.partition("\n## ")[0]
 
 
