@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hw.vad.levels import Prominence, require_window
+from hw.vad.levels import Prominence, require_window, require_windows
 
 PLAIN_DB = 8.0
 BRIGHT_DB = 6.0
@@ -33,5 +33,10 @@ class EnergyVoiceDetector:
 
     def is_speech(self, window: bytes) -> bool:
         require_window(window, self._window_frames)
-        excess = self._prominence.feed(window)
-        return excess.plain_db >= PLAIN_DB or excess.bright_db >= BRIGHT_DB
+        return self.are_speech(window)[0]
+
+    def are_speech(self, windows: bytes) -> list[bool]:
+        """Of each of some windows in a row. Raises `ValueError` unless they are whole."""
+        require_windows(windows, self._window_frames)
+        excess = self._prominence.feed(windows)
+        return [plain_db >= PLAIN_DB or bright_db >= BRIGHT_DB for plain_db, bright_db in excess]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hw.errors import DeviceError, Fault
+from hw.ports import SAMPLE_BYTES
 from hw.vad.energy import BRIGHT_DB, PLAIN_DB
-from hw.vad.levels import Prominence, require_window
+from hw.vad.levels import Prominence, require_window, require_windows
 
 # The C code behind it knows these only: webrtc/common_audio/vad/include/webrtc_vad.h
 RATES_HZ = (8000, 16000, 32000, 48000)
@@ -14,6 +15,12 @@ AGGRESSIVENESS = (0, 1, 2, 3)
 FAINT_PLAIN_DB = 6.0
 FAINT_BRIGHT_DB = 5.0
 """Speech that stands out this little is believed if WebRTC's detector hears it, too."""
+
+NEAR_DB = 3.0
+AWAKE_MS = 500
+ASLEEP_STEP = 8
+"""Of what has stood out less than `NEAR_DB` for `AWAKE_MS`, WebRTC's detector is given one window of 8: it
+learns the noise, too, and one of 8 is enough for that. It is asked about nothing so faint."""
 
 
 class WebrtcVoiceDetector:
@@ -61,6 +68,8 @@ class WebrtcVoiceDetector:
         self._vad = webrtcvad.Vad(aggressiveness)
         self._rate_hz = rate_hz
         self._window_frames = rate_hz * window_ms // 1000
+        self._awake_windows = AWAKE_MS // window_ms
+        self._quiet_windows = 0
         self._prominence = Prominence(rate_hz, self._window_frames, threshold_dbfs)
 
     @property
@@ -73,11 +82,29 @@ class WebrtcVoiceDetector:
 
     def is_speech(self, window: bytes) -> bool:
         require_window(window, self._window_frames)
-        sounds_like_speech = bool(self._vad.is_speech(window, self._rate_hz))
-        plain_db, bright_db = self._prominence.feed(window)
+        return self.are_speech(window)[0]
+
+    def are_speech(self, windows: bytes) -> list[bool]:
+        """Of each of some windows in a row. Raises `ValueError` unless they are whole."""
+        require_windows(windows, self._window_frames)
+        size = self._window_frames * SAMPLE_BYTES
+        return [
+            self._is_speech(windows, number * size, plain_db, bright_db)
+            for number, (plain_db, bright_db) in enumerate(self._prominence.feed(windows))
+        ]
+
+    def _is_speech(self, windows: bytes, at: int, plain_db: float, bright_db: float) -> bool:
+        if plain_db < NEAR_DB and bright_db < NEAR_DB:
+            self._quiet_windows += 1
+            if self._quiet_windows > self._awake_windows and self._quiet_windows % ASLEEP_STEP:
+                return False
+        else:
+            self._quiet_windows = 0
+        size = self._window_frames * SAMPLE_BYTES
+        sounds_like_speech = self._vad.is_speech(windows[at : at + size], self._rate_hz)
         if plain_db >= PLAIN_DB or bright_db >= BRIGHT_DB:
             return True
-        return sounds_like_speech and (plain_db >= FAINT_PLAIN_DB or bright_db >= FAINT_BRIGHT_DB)
+        return bool(sounds_like_speech) and (plain_db >= FAINT_PLAIN_DB or bright_db >= FAINT_BRIGHT_DB)
 
 
 def _require(name: str, value: int, allowed: tuple[int, ...]) -> None:
