@@ -154,7 +154,7 @@ GIVEN = {("random", "Random")}
 
 # Libraries with a home: nobody else imports them.
 HOMES = {
-    "numpy": ("daemon.audio", "hw.dsp"),  # whose library takes arrays
+    "numpy": ("daemon.audio", "hw.dsp", "hw.vad.levels"),  # the DSP library takes arrays
     "pydantic": ("daemon.config", "daemon.realtime"),
 }
 
