@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from daemon.audio.highpass import HighPass
-from daemon.audio.pcm import mix_channels, pick_channel
+from daemon.audio.pcm import FULL_SCALE, mix_channels, pick_channel
 from daemon.records import dataclass
 
 if TYPE_CHECKING:
@@ -100,12 +100,15 @@ class _Level:
         samples = np.frombuffer(mono, np.int16).astype(np.float64)
         if self._high_pass is not None:
             samples = self._high_pass.process(samples)
-        samples *= self._gain
+        if self._gain != 1:
+            samples *= self._gain
         return self._rounded(samples)
 
     def _rounded(self, samples: npt.NDArray[np.float64]) -> tuple[bytes, int]:
         np = self._np
         np.rint(samples, out=samples)
+        if samples.dot(samples) < FULL_SCALE**2:  # all together fit, so each does: as most of the time
+            return samples.astype(np.int16).tobytes(), 0
         fitting = np.clip(samples, -32768, 32767)
         clipped = int(np.count_nonzero(fitting != samples))
         return fitting.astype(np.int16).tobytes(), clipped
