@@ -24,6 +24,7 @@ from typing import Any
 
 from daemon.control import ControlError, request
 from daemon.simulator import Script, SimulatorServer
+from tests.hil.plain_room import write_whole
 from tests.system.running_box import VOICE_HZ
 from tests.system.virtual_card import Recording
 
@@ -187,7 +188,7 @@ class Room:
         assert self._player is not None
         assert self._player.stdin is not None
         try:
-            self._player.stdin.write(piece)
+            write_whole(self._player.stdin, piece)
         except BrokenPipeError:  # unplugged
             self._card_is_there.clear()
             self._player.wait()

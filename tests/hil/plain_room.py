@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 RATE_HZ = 24_000  # of the card and of the session: what is heard is what was said, sample by sample
 CARD_NODE = Path("/dev/snd/pcmC0D0p")
@@ -51,7 +52,7 @@ class Room:
                 fcntl.fcntl(player.stdin, fcntl.F_SETPIPE_SZ, 4096)  # 85 ms; there is none smaller
                 with suppress(BrokenPipeError):  # unplugged
                     while True:
-                        player.stdin.write(self._words.popleft() if self._words else self._quiet)
+                        write_whole(player.stdin, self._words.popleft() if self._words else self._quiet)
             while not CARD_NODE.exists():
                 time.sleep(0.2)
             time.sleep(0.2)
@@ -66,6 +67,12 @@ class Room:
             finally:
                 time.sleep(0.3)
                 recorder.terminate()
+
+
+def write_whole(pipe: IO[bytes], piece: bytes) -> None:
+    """A signal, of a child that has ended for one, cuts a write to a pipe short where the pipe was full."""
+    while piece:
+        piece = piece[pipe.write(piece) :]
 
 
 def frames_heard(pcm: bytes, heard: bytes) -> int:

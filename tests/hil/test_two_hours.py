@@ -111,9 +111,8 @@ def test_every_sample_of_every_answer_was_heard(soak: Soak) -> None:
 
 
 def test_server_got_every_question_that_was_answered_whole_and_once(soak: Soak) -> None:
-    """Those on a link without losses: of the others docs/soak.md tells."""
     for attempt in soak["attempts"]:
-        if attempt["kind"] == "ask" and answered(attempt) and "loss" not in attempt["troubles"]:
+        if attempt["kind"] == "ask" and answered(attempt):
             assert attempt["asked_times"] == 1, attempt
 
 
