@@ -32,7 +32,7 @@ from daemon.sound import Sound
 from daemon.talk import TalkSettings
 from daemon.transitions import Link, Turn
 from daemon.upload import TurnUpload
-from daemon.upload_gate import GateSettings, GateStep, UploadGate
+from daemon.upload_gate import GateSettings, GateStep, gate_for
 
 log = logging.getLogger("harkd")
 
@@ -74,7 +74,7 @@ class Conductor:
         self.last_errors = self._complaints.last
         self.ears = ears
         self._gate_settings = gate
-        self._gate = self._new_gate()
+        self._gate = gate_for(self._gate_settings, self.ears.rate_hz, self.ears.window_ms)
         self._windows: list[bool] = []  # of the captured period being decided on
         self._sound = sound
         self._onlookers = list(onlookers)
@@ -103,7 +103,7 @@ class Conductor:
     def use(self, talk: TalkSettings, gate: GateSettings | None, append_ms: int) -> None:
         """From now on, talk by these, `append_ms` as in `Sound`; the ears were told before."""
         self._gate_settings = gate
-        self._gate = self._new_gate()
+        self._gate = gate_for(self._gate_settings, self.ears.rate_hz, self.ears.window_ms)
         self.uplink.use(append_ms, talk.longest_turn_s)
         self.step(ev.TalkSet(talk))
 
@@ -205,7 +205,7 @@ class Conductor:
         """From now on the microphone delivers at this rate, so many seconds at a time."""
         self.appliance.period_s = period_s
         self.ears.retune(rate_hz)
-        self._gate = self._new_gate()
+        self._gate = gate_for(self._gate_settings, self.ears.rate_hz, self.ears.window_ms)
         self.uplink.retune(rate_hz)
 
     def drained(self) -> None:
@@ -225,12 +225,6 @@ class Conductor:
         if self._period:
             self.ears.keep(self._period)  # no turn wanted it; the next may
             self._shut_gate()
-
-    def _new_gate(self) -> UploadGate | None:
-        window_ms = self.ears.window_ms
-        if self._gate_settings is None or window_ms is None:
-            return None
-        return UploadGate(self._gate_settings, self.ears.rate_hz, window_ms)
 
     def _shut_gate(self) -> None:
         if self._gate is not None and self._gate.shut().closed:
@@ -342,6 +336,13 @@ class Conductor:
     @property
     def in_use(self) -> bool:
         return self.appliance.answering or self.appliance.turn not in (Turn.IDLE, Turn.LIVE)
+
+    @property
+    def waits_for_speech(self) -> bool:
+        """What is heard goes nowhere until the gate opens, and nothing else waits for it."""
+        gate, box = self._gate, self.appliance
+        shut = gate is not None and not gate.is_open and not self.ears.hears_wake_word
+        return shut and box.turn is Turn.LIVE and box.is_at_rest
 
     def speaks(self, response_id: str) -> bool:
         return self.playing.speaks(response_id)

@@ -14,6 +14,7 @@ from typing import Protocol
 from daemon import events as ev
 from daemon.audio.capture import CapturePath, CaptureSettings
 from daemon.audio.gain import Gain
+from daemon.audio.lull import Lull
 from daemon.audio.pcm import ms_to_frames
 from daemon.audio.playback import PlaybackRing
 from daemon.bridge import MicTap, SpeakerTap
@@ -135,6 +136,8 @@ class SoundDevices:
         )
         self._linger: asyncio.TimerHandle | None = None
         self._echo_timer: asyncio.TimerHandle | None = None
+        self._unhurried = False  # nobody waits for the next period
+        self._lull: Lull | None = None  # of the microphone's thread, while nobody does
         self._interrupted = False
         self._started = False
         self.hangs = False
@@ -191,9 +194,13 @@ class SoundDevices:
 
     def forget_captured(self) -> None:
         """What was captured and has not been listened to yet never will be."""
-        self.mic_tap.discard()
+        self._discard()
         if self.duplex is not None:
             self.duplex.forget()
+
+    def _discard(self) -> None:
+        self._unhurried, self._lull = False, None
+        self.mic_tap.discard()
 
     @property
     def clipped_samples(self) -> int:
@@ -202,6 +209,7 @@ class SoundDevices:
 
     def want(self) -> None:
         """Have open what the box needs now; asked after every step, so it costs next to nothing."""
+        self._unhurried = self.duplex is None and self.conductor.waits_for_speech
         box = self.conductor.appliance
         if not box.answering or not box.wants_microphone or box.microphone_lost is not None:
             self._gain.duck(False)  # for nobody: no period will say so
@@ -222,11 +230,21 @@ class SoundDevices:
 
     def _captured(self, period: bytes) -> None:
         """Microphone's thread."""
+        if (self._unhurried or self._lull is not None) and not (period := self._lulled(period)):
+            return
         mono = self._capture.feed(period)
         if (duplex := self.duplex) is not None:
             duplex.captured(mono)
         else:
             self.mic_tap.deliver(Listened(mono))
+
+    def _lulled(self, period: bytes) -> bytes:
+        """Microphone's thread: what of it and of those before goes on now."""
+        lull, unhurried = self._lull, self._unhurried  # once: the loop may set them meanwhile
+        if lull is None:
+            lull = Lull(self._microphone.format.period_s)
+        self._lull = lull if unhurried else None
+        return lull.feed(period, hurry=not unhurried)
 
     def _listened(self, period: Listened) -> None:
         box = self.conductor.appliance
@@ -237,6 +255,7 @@ class SoundDevices:
             self.conductor.step(ev.SpokenOver(VOICE_FOUND_AFTER_MS))
         self._interrupted = period.interrupted
         self.conductor.on_period(period.pcm)
+        self._unhurried = self.duplex is None and self.conductor.waits_for_speech
 
     # ---- echo ------------------------------------------------------------------------
 
@@ -285,7 +304,7 @@ class SoundDevices:
             self._capture = CapturePath(
                 _fitting(self._settings.capture, mic.channels), mic.rate_hz, mic.channels
             )
-            self.mic_tap.discard()
+            self._discard()
             self.conductor.microphone_speaks(mic.rate_hz, mic.period_s)
         else:
             self._adopt_speaker(self._speaker.format.rate_hz)
@@ -304,7 +323,7 @@ class SoundDevices:
     def _microphone_changed(self, change: DeviceChange) -> None:
         box = self.conductor.appliance
         if change.state in (*FAILED, PortState.CLOSED):
-            self.mic_tap.discard()
+            self._discard()
             self.conductor.ears.forget()  # a turn does not begin with what was said before a gap
         if change.state in FAILED:
             if box.microphone_lost is None:

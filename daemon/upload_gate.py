@@ -107,3 +107,8 @@ class UploadGate:
         self._endpointer.restart()
         self._preroll.clear()
         return GateStep(closed=was_open)
+
+
+def gate_for(settings: GateSettings | None, rate_hz: int, window_ms: float | None) -> UploadGate | None:
+    """None without settings, or without a detector, whose `window_ms` that is."""
+    return None if settings is None or window_ms is None else UploadGate(settings, rate_hz, window_ms)
