@@ -29,9 +29,9 @@ RHYTHMS: dict[str, tuple[float, ...]] = {
     "thinking": (0.35, 0.35),
     "speaking": (0.8, 0.8),
     "offline": (0.3, 3.7),
-    "cannot hear": (0.2, 0.2, 0.2, 1.5),
+    "cannot hear": (0.2, 0.3, 0.2, 1.5),
 }
-WATCHED_S = {"listening": 2.1, "thinking": 1.5, "speaking": 3.4, "offline": 14.0, "cannot hear": 4.3}
+WATCHED_S = {"listening": 2.1, "thinking": 1.5, "speaking": 3.4, "offline": 14.0, "cannot hear": 5.2}
 RHYTHM_OFF_MS = 25  # 10 ms are the kernel's, 5 the look's
 
 Figures = dict[str, float]
