@@ -1,4 +1,4 @@
-"""The volume: played sound made quieter, without clicks and without numpy. Pure.
+"""The volume: played sound made quieter, without clicks, and by numpy only where it is loaded anyway. Pure.
 
 Audio is mono or interleaved signed 16-bit little-endian PCM.
 """
@@ -6,6 +6,7 @@ Audio is mono or interleaved signed 16-bit little-endian PCM.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 
 from daemon.audio.pcm import FULL_SCALE, SAMPLE_BYTES
 from daemon.records import dataclass
@@ -22,6 +23,9 @@ DUCKED_GAIN = 0.1
 
 FADE_S = 0.02
 """How long a change of volume takes, or ducking: soon enough to be heard at once, too slow to click."""
+
+SESSION_RATE_HZ = 24_000
+"""A loudspeaker of any other rate has its sound converted, for which numpy is loaded."""
 
 UNDUCK_S = 1.0
 """Slowly, so that an answer that was not meant to be interrupted does not startle."""
@@ -80,6 +84,7 @@ class Gain:
         """The device has another rate from now on: ramps keep their length in seconds."""
         self._fade_samples = max(1, int(FADE_S * rate_hz))
         self._unduck_samples = max(1, int(UNDUCK_S * rate_hz))
+        self._multiplied = None if rate_hz == SESSION_RATE_HZ else _multiplication()
 
     @property
     def percent(self) -> int:
@@ -97,8 +102,8 @@ class Gain:
         """One period at the current volume, or on its way there.
 
         Per 480 samples on a desktop core (a Pi Zero 2 W is roughly ten times slower): 0.1 us at 100 %, 5 us
-        otherwise, 45 us during a ramp; multiplying in a loop would take 32 us each time. Results are less
-        than 2 steps of 65536 off.
+        otherwise without numpy, 45 us during a ramp; multiplying in a loop would take 32 us each time.
+        Results are less than 2 steps of 65536 off.
         """
         volume, ducked = self._volume, self._ducked  # once: another thread may set them meanwhile
         wanted = volume.ducked if ducked else volume.open
@@ -112,7 +117,7 @@ class Gain:
             self._silence = bytes(len(pcm))
         if wanted.gain == 0 or pcm == self._silence:  # which most periods are: nothing is played
             return self._silence
-        return self._scaled(pcm, wanted)
+        return self._multiplied(pcm, wanted.gain) if self._multiplied else self._scaled(pcm, wanted)
 
     def _aim(self, wanted: _Setting, ducked: bool) -> None:
         if self._target_ducked and not ducked:
@@ -156,6 +161,21 @@ class Gain:
                 self._signs.clear()
             signs = self._signs[n_bytes] = int.from_bytes(b"\0\x80" * (n_bytes // SAMPLE_BYTES), "little")
         return signs
+
+
+def _multiplication() -> Callable[[bytes, float], bytes] | None:
+    """By numpy, if it is there: 26 instead of 124 thousand instructions for 15 ms at 48 kHz."""
+    try:
+        import numpy as np
+    except ImportError:
+        return None
+
+    def multiplied(pcm: bytes, gain: float) -> bytes:
+        samples = np.frombuffer(pcm, np.int16).astype(np.float32)
+        samples *= gain
+        return samples.astype(np.int16).tobytes()
+
+    return multiplied
 
 
 def _volume(percent: object) -> _Volume:

@@ -39,9 +39,10 @@ def test_zero_is_true_silence() -> None:
     assert Gain(0).apply(array("h", EDGES).tobytes()) == bytes(2 * len(EDGES))
 
 
+@pytest.mark.parametrize("rate_hz", [24_000, 48_000])
 @pytest.mark.parametrize("percent", range(1, 100))
-def test_every_volume_keeps_silence_silent_and_signs_right(percent: int) -> None:
-    scaled = samples(Gain(percent).apply(array("h", EDGES).tobytes()))
+def test_every_volume_keeps_silence_silent_and_signs_right(percent: int, rate_hz: int) -> None:
+    scaled = samples(Gain(percent, rate_hz).apply(array("h", EDGES).tobytes()))
     assert scaled[EDGES.index(0)] == 0
     gain = gain_of(percent)
     assert all(abs(y - x * gain) < 2 for x, y in zip(EDGES, scaled, strict=True))
@@ -50,9 +51,10 @@ def test_every_volume_keeps_silence_silent_and_signs_right(percent: int) -> None
 @given(
     st.lists(st.integers(-32768, 32767), max_size=64),
     st.integers(0, 100),
+    st.sampled_from([24_000, 48_000]),
 )
-def test_scaled_samples_are_within_two_steps(given: list[int], percent: int) -> None:
-    scaled = samples(Gain(percent).apply(array("h", given).tobytes()))
+def test_scaled_samples_are_within_two_steps(given: list[int], percent: int, rate_hz: int) -> None:
+    scaled = samples(Gain(percent, rate_hz).apply(array("h", given).tobytes()))
     assert len(scaled) == len(given)
     assert all(abs(y - x * gain_of(percent)) < 2 for x, y in zip(given, scaled, strict=True))
 
