@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import wave
 from array import array
@@ -148,7 +149,9 @@ def running_box(
         ) as process:
             try:
                 _wait_ready(systemd, process, folder)
-                yield Box(process.pid, time.monotonic() - run.spawned_at, folder)
+                ready_s = time.monotonic() - run.spawned_at
+                with _read(systemd):
+                    yield Box(process.pid, ready_s, folder)
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait(PATIENCE_S)
@@ -176,6 +179,25 @@ def _wait_ready(systemd: socket.socket, process: subprocess.Popen[bytes], folder
             if b"READY=1" in systemd.recv(4096):
                 return
     raise BenchError(f"the daemon was never READY:\n{_journal(folder)}")
+
+
+@contextlib.contextmanager
+def _read(systemd: socket.socket) -> Iterator[None]:
+    """What the daemon tells of itself must be read by somebody: it waits for that when the socket is full."""
+    over = threading.Event()
+
+    def read() -> None:
+        while not over.is_set():
+            with contextlib.suppress(TimeoutError):
+                systemd.recv(4096)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield
+    finally:
+        over.set()
+        reader.join()
 
 
 def _journal(folder: Path) -> str:
@@ -209,14 +231,14 @@ def _write_microphone(file: Path, *, quiet: bool) -> None:
 # ---- what is done with it ---------------------------------------------------------------------------
 
 
-def talk(plan: Plan, counter: Counter | None = None) -> tuple[Run, list[int]]:
+def talk(plan: Plan, counter: Counter | None = None, settings: str = TALKING) -> tuple[Run, list[int]]:
     """A conversation as long as the script; KiB resident at each turn's end, and the most there was."""
     with tempfile.TemporaryDirectory(prefix="harkd-bench-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         server = stack.enter_context(scripted_server(plan, folder))
         run = Run(server.report)
         resident: list[int] = []
-        with running_box(TALKING, server.url, folder, run, counter) as box:
+        with running_box(settings, server.url, folder, run, counter) as box:
             box.wait_connected()
             box.unmute()
             if counter is None:
@@ -230,15 +252,24 @@ def talk(plan: Plan, counter: Counter | None = None) -> tuple[Run, list[int]]:
 
 
 def stay(
-    settings: str, seconds: float, *, settle_s: float = SETTLE_S, counter: Counter | None = None
+    settings: str,
+    seconds: float,
+    *,
+    settle_s: float = SETTLE_S,
+    counter: Counter | None = None,
+    connected: bool = True,
 ) -> tuple[Run, float]:
-    """A connected box to which nothing happens for a while; wake-ups per second over all its threads."""
+    """A box to which nothing happens for a while; wake-ups per second over all its threads.
+
+    `connected`: wait for that first.
+    """
     with tempfile.TemporaryDirectory(prefix="harkd-bench-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         server = stack.enter_context(scripted_server(Plan(), folder))
         run = Run(server.report)
         with running_box(settings, server.url, folder, run, counter) as box:
-            box.wait_connected()
+            if connected:
+                box.wait_connected()
             box.unmute()
             time.sleep(settle_s)
             before, began = box.wake_ups(), time.monotonic()

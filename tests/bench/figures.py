@@ -56,7 +56,12 @@ def _counted(client: str, plan: Plan, counter: Counter) -> Conversation:
         return Conversation(plan.turns * plan.turn_s, run.instructions)
     if client != "daemon":
         require_whole(run, plan)
-    # A daemon goes on listening until it is stopped; of a conversation one half is listening.
+    return conversation_of_box(run, plan)
+
+
+def conversation_of_box(run: Run, plan: Plan) -> Conversation:
+    """A daemon goes on listening until it is stopped; of a conversation one half is listening."""
+    assert run.instructions is not None
     listened_s = run.server["appended_bytes"] / BYTES_PER_S
     return Conversation((listened_s + plan.turns * plan.turn_s) / 2, run.instructions)
 
