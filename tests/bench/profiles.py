@@ -144,9 +144,7 @@ def main() -> None:
     arguments = parser.parse_args()
     go_first()
     counter = VALGRIND if arguments.valgrind else arm64.counter()
-    print(
-        "| profile | wake-ups/s, idle | M instructions/min, talking | ms an append | delta to loudspeaker, ms |"
-    )
+    print("| profile | wake-ups/s, idle | M instructions/min, talking | ms an append | delta to sound, ms |")
     print("|---|---|---|---|---|")
     for profile in arguments.profiles:
         found = measure(profile, counter)
