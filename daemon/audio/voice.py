@@ -32,7 +32,7 @@ class VoiceMeter:
     """Asks a detector about mono PCM16 periods of any length at `rate_hz`.
 
     Let it hear all that is captured, not turns alone: a detector learns the noise from what is between them.
-    For 20 ms at 48 kHz, with the driver 'webrtc' at 16 kHz, 14 us of a server core, and 7 in pieces of 100 ms.
+    For 20 ms at 48 kHz, with the driver 'webrtc' at 16 kHz, 14 us of a server core; 7 in pieces of 100 ms.
     """
 
     def __init__(self, detector: Detector, rate_hz: int) -> None:
