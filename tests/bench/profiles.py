@@ -1,6 +1,6 @@
 """What `profile` does to a daemon that runs: `python -m tests.bench.profiles [PROFILE ...]`. Shell.
 
-Prints the figures of docs/profiles.md. About five minutes; `--valgrind` counts this machine's instructions
+Prints the figures of docs/profiles.md. About ten minutes; `--valgrind` counts this machine's instructions
 instead of a Cortex-A53's. The devices are WAV files that go by the clock: they wake the box once a period as
 a card does, and have no buffer of their own, which a card has.
 """
