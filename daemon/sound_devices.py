@@ -332,6 +332,7 @@ class SoundDevices:
             self.conductor.step(ev.MicrophoneLost(change.reason))
         elif change.state is PortState.OPENING:
             self._capture.reset()
+            self._lull = None  # its thread may have kept a period while it was stopped
         elif change.state is PortState.CLOSED and box.microphone_lost is not None:
             self.conductor.step(ev.MicrophoneBack())  # nobody knows: the next turn opens it, and will tell
         elif change.state is PortState.SILENT:
