@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import select
+import socket
 import time
 
 log = logging.getLogger(__name__)
@@ -12,12 +14,13 @@ log = logging.getLogger(__name__)
 class Notifier:
     """Speaks the protocol of sd_notify(3); without `NOTIFY_SOCKET` (started by hand) every call does nothing.
 
-    Never raises: a daemon that plays and listens must not fall over because nobody takes its notes.
+    Never raises, and but for `ready` never waits: a daemon that plays and listens must not fall over or stand
+    still because nobody takes its notes. What a full socket does not take is dropped: there will be others.
     """
 
     def ready(self) -> None:
         """Started: what `Type=notify` waits for."""
-        self._send("READY=1")
+        self._send("READY=1", wait=True)
 
     @property
     def watchdog_s(self) -> float | None:
@@ -45,8 +48,9 @@ class Notifier:
         """One line for `systemctl status`. Line breaks become spaces: every line is its own assignment."""
         self._send("STATUS=" + " ".join(text.splitlines()))
 
-    def _send(self, assignment: str) -> None:
-        if not os.environ.get("NOTIFY_SOCKET"):
+    def _send(self, assignment: str, *, wait: bool = False) -> None:
+        address = os.environ.get("NOTIFY_SOCKET")
+        if not address or not (wait or _takes(address)):
             return
         try:
             from systemd.daemon import notify
@@ -59,3 +63,13 @@ class Notifier:
             notify(assignment)
         except (OSError, ValueError) as error:  # ValueError: text that no C string can hold
             log.warning("systemd was not told %s: %s", assignment, error)
+
+
+def _takes(address: str) -> bool:
+    """There is room for a message, or something else is wrong; systemd's library would wait for room."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect("\0" + address[1:] if address.startswith("@") else address)
+        except OSError:
+            return True  # the library says what is wrong
+        return bool(select.select([], [probe], [], 0)[1])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import sys
@@ -42,6 +43,18 @@ def test_status_reaches_the_socket(systemd: socket.socket) -> None:
 def test_status_cannot_smuggle_another_assignment(systemd: socket.socket) -> None:
     Notifier().status("agent said:\nREADY=1")
     assert systemd.recv(100) == b"STATUS=agent said: READY=1"
+
+
+def test_nobody_who_reads_holds_nobody_up(systemd: socket.socket) -> None:
+    notifier = Notifier()
+    for number in range(2000):  # more than any system's net.unix.max_dgram_qlen
+        notifier.status(str(number))
+    assert systemd.recv(100) == b"STATUS=0"
+    notifier.alive()
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            last = systemd.recv(100)
+    assert last == b"WATCHDOG=1"
 
 
 def test_nothing_happens_when_systemd_is_not_there(
