@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -140,11 +141,12 @@ def test_uplink_the_peer_does_not_empty_is_congested_at_the_bound(opened: Opened
     async def run() -> None:
         async with opened([], 0) as transport:
             assert transport.queued_bytes == 0
-            for _ in range(BOUND_BYTES // 100):
-                transport.send("x" * 100)
-            assert transport.queued_bytes == BOUND_BYTES
-            with pytest.raises(UplinkCongested):
-                transport.send("x")
+            with contextlib.suppress(UplinkCongested):
+                for _ in range(100_000):  # more than any kernel takes
+                    most = transport.queued_bytes
+                    transport.send("x" * 1000)
+                pytest.fail("it takes everything")
+            assert BOUND_BYTES - 1000 <= most <= BOUND_BYTES
 
     asyncio.run(run())
 
