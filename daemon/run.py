@@ -151,7 +151,7 @@ async def _run(
     tasks = [asyncio.create_task(_feed_watchdog(notifier, app.healthy), name="watchdog")]
 
     def on_ready() -> None:
-        _tell_ready(notifier, own_process=journal is not None)
+        _tell_ready(notifier)
         if booted.problems:
             app.on_config_problems(booted.problems)
         tasks.append(asyncio.create_task(LinkWatch(lambda: app.conductor.link, key).run(), name="link"))
@@ -178,10 +178,10 @@ def _stopped(app: App) -> _End:
     return _End.HANGING if app.sound.hangs else _End.STOPPED
 
 
-def _tell_ready(notifier: Notifier, *, own_process: bool) -> None:
+def _tell_ready(notifier: Notifier) -> None:
     log.info("harkd %s is ready", version("harkd"), extra=READY(version=version("harkd")))
     notifier.ready()
-    if own_process:
+    if not gc.isenabled():
         keep_what_is_there()
 
 

@@ -55,8 +55,9 @@ def test_what_a_start_leaves_behind_is_no_business_of_the_collector() -> None:
     code = """
 import gc
 gc.disable()
-from daemon.run import keep_what_is_there
-keep_what_is_there()
+from daemon.notify import Notifier
+from daemon.run import _tell_ready
+_tell_ready(Notifier())
 print(gc.isenabled(), gc.get_freeze_count() > 50_000, len(gc.get_objects()) < 1_000)
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
