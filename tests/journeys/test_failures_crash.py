@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from file_box import write_config, write_silence
 from trouble import Troubled, virtual
 
 from daemon.control import ControlError, request
@@ -25,23 +25,6 @@ from tests.system.running_box import simulator
 
 SOON_S = 20.0
 ASKED = "the parrot is called Polly"
-CONFIG = """
-[audio.capture]
-driver = "wavfile"
-file = "{directory}/in.wav"
-[audio.playback]
-driver = "wavfile"
-file = "{directory}/out.wav"
-[sounds]
-prompts = "off"
-earcons = false
-[vad]
-driver = "none"
-[session]
-url = "{url}"
-[control]
-socket = "{directory}/control.sock"
-"""
 
 
 class Daemon:
@@ -98,11 +81,9 @@ def running(directory: Path) -> Iterator[Daemon]:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SimulatorServer]:
-    with wave.open(str(tmp_path / "in.wav"), "wb") as file:
-        file.setparams((1, 2, 24_000, 0, "NONE", ""))
-        file.writeframes(bytes(48_000))
     with simulator() as server:
-        (tmp_path / "harkd.toml").write_text(CONFIG.format(directory=tmp_path, url=server.url))
+        write_silence(tmp_path)
+        write_config(tmp_path, server.url)
         yield server
 
 

@@ -10,13 +10,13 @@ import signal
 import subprocess
 import sys
 import time
-import wave
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from file_box import write_config, write_silence
 
 from daemon.control import ControlError, request
 from daemon.simulator import load_script
@@ -30,22 +30,7 @@ IN_ADDRESS = "Kakapo5Takahe8Weka"
 ALL = (IN_CREDENTIAL, IN_ENVIRONMENT, CHANGED, IN_ADDRESS)
 SOON_S = 20.0
 
-CONFIG = """
-[audio.capture]
-driver = "wavfile"
-file = "{directory}/in.wav"
-[audio.playback]
-driver = "wavfile"
-file = "{directory}/out.wav"
-[sounds]
-prompts = "off"
-earcons = false
-[vad]
-driver = "none"
-[session]
-url = "{url}?api-key={in_address}"
-[control]
-socket = "{directory}/control.sock"
+MORE = """
 [flight]
 speech_text = true
 [metrics]
@@ -125,9 +110,7 @@ class PlantedBox:
 
     def __init__(self, directory: Path, url: str) -> None:
         self.directory, self.url = directory, url
-        with wave.open(str(directory / "in.wav"), "wb") as file:
-            file.setparams((1, 2, 24_000, 0, "NONE", ""))
-            file.writeframes(bytes(48_000))
+        write_silence(directory)
         for name in ("agents", "tools", "metrics", "credentials", "state", "run"):
             (directory / name).mkdir(mode=0o700)
         self.configure(url)
@@ -155,8 +138,8 @@ class PlantedBox:
             )
 
     def configure(self, url: str) -> None:
-        text = CONFIG.format(directory=self.directory, url=url, in_address=IN_ADDRESS)
-        (self.directory / "harkd.toml").write_text(text)
+        more = MORE.format(directory=self.directory)
+        write_config(self.directory, f"{url}?api-key={IN_ADDRESS}", more)
 
     @property
     def socket(self) -> Path:
