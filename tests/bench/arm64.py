@@ -33,7 +33,7 @@ def counter() -> Counter:
 
 def _cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
-    kept = Path(os.environ.get("HARKD_CACHE", f"{base}/harkd")) / "bench"
+    kept = Path(os.environ.get("TESTS_CACHE", f"{base}/harkd")) / "bench"
     kept.mkdir(parents=True, exist_ok=True)
     return kept
 

@@ -1,6 +1,6 @@
 """Hours of the whole daemon on a kernel of its own, in virtual time: no leak, and no turn unaccounted for.
 
-A gate has time for minutes of it; `HARKD_SOAK=day` makes it two hours. What is done is in `two_hours.py`,
+A gate has time for minutes of it; `SOAK=day` makes it two hours. What is done is in `two_hours.py`,
 what was seen in `docs/soak.md`.
 """
 
@@ -18,9 +18,9 @@ from tests.hil.guest import run_in_guest
 
 pytestmark = pytest.mark.machines
 
-WHOLE = os.environ.get("HARKD_SOAK") == "day"
+WHOLE = os.environ.get("SOAK") == "day"
 MINUTES = 120 if WHOLE else 12
-SEED = int(os.environ.get("HARKD_SOAK_SEED", "1"))
+SEED = int(os.environ.get("SOAK_SEED", "1"))
 WALL_S = 5400 if WHOLE else 900
 """On a machine that does much else."""
 
@@ -39,7 +39,7 @@ def soak(tmp_path_factory: pytest.TempPathFactory) -> Soak:
     run_in_guest(share, f"tests.hil.two_hours /hil {MINUTES} {SEED}", WALL_S)
     found: Soak = json.loads((share / "soak.json").read_text())
     print(figures(found))
-    if kept := os.environ.get("HARKD_SOAK_KEEP"):
+    if kept := os.environ.get("SOAK_KEEP"):
         for name in ("soak.json", "journal"):
             Path(kept, name).write_bytes((share / name).read_bytes())
     return found

@@ -1,7 +1,7 @@
 """A household's hours in virtual time: nothing leaks, and every turn is accounted for.
 
 A gate has time for a quiet day and night whose devices have long periods and are open while they are used;
-with `HARKD_SOAK=day` more people come, and both devices are always open, 8.3 million periods of them. What
+with `SOAK=day` more people come, and both devices are always open, 8.3 million periods of them. What
 was seen is in `docs/soak.md`.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-WHOLE_DAY = os.environ.get("HARKD_SOAK") == "day"
+WHOLE_DAY = os.environ.get("SOAK") == "day"
 DAY = "--hours 24 --warm 6 --capture always --turns 16 --troubles 8"
 QUIET_DAY = "--hours 24 --warm 18 --turns 6 --troubles 4 --period 60"
 GROWTH_KB = 5 * 1024
