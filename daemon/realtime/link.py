@@ -276,9 +276,11 @@ class RealtimeLink:
         self._on_event(RealtimeModelConnectionStatusEvent("connected"))
         self.protocol.connection_made(loop.time())
         self.flush()
-        while True:
-            frame = await transport.receive()
-            self.protocol.receive(frame, loop.time())
+        await transport.receive_into(self._received)
+
+    def _received(self, frame: str | bytes) -> None:
+        if self._broken is None:
+            self.protocol.receive(frame, asyncio.get_running_loop().time())
             self.flush()
 
     def _retry_in_s(self, reason: Exception) -> float | None:

@@ -13,7 +13,7 @@ import json
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from tests.bench.interruption_card import RATE_HZ, Card, Round, judge
 from tests.contract.virtual_loop import VirtualLoop
@@ -66,6 +66,10 @@ class Wire:
 
     async def receive(self) -> str:
         return await self._inbox.get()
+
+    async def receive_into(self, on_frame: Callable[[str | bytes], object]) -> NoReturn:
+        while True:
+            on_frame(await self.receive())
 
     async def close(self) -> None:
         pass

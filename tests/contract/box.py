@@ -8,7 +8,7 @@ import itertools
 import json
 from array import array
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from daemon.app import App
 from daemon.bindings import Bindings
@@ -17,7 +17,7 @@ from daemon.gestures import GestureSettings
 from daemon.health import DeviceHealth
 from daemon.notices import Notice
 from daemon.realtime.agent import RealtimeAgent
-from daemon.realtime.transports.port import TransportClosed, UplinkCongested
+from daemon.realtime.transports.port import OnFrame, TransportClosed, UplinkCongested
 from daemon.talk import TalkSettings
 from daemon.volume import VolumeSettings
 from hw.fakes import FakeButton, FakeMicrophone, FakeSpeaker
@@ -67,11 +67,12 @@ class Server:
         if event["type"] == "session.update" and self.configure:
             self.say("session.updated", session=self.session)
 
-    async def receive(self) -> str | bytes:
-        frame = await self.inbox.get()
-        if isinstance(frame, Exception):
-            raise frame
-        return frame
+    async def receive_into(self, on_frame: OnFrame) -> NoReturn:
+        while True:
+            frame = await self.inbox.get()
+            if isinstance(frame, Exception):
+                raise frame
+            on_frame(frame)
 
     async def close(self) -> None:
         pass

@@ -19,6 +19,7 @@ from daemon.realtime.transports.recorded import (
     ToServer,
 )
 from daemon.realtime.transports.websocket import WebSocketLimits, WebSocketTransport
+from tests.contract.inbox import Inbox
 
 BOUND_BYTES = 20_000
 
@@ -69,7 +70,8 @@ def test_frames_arrive_whole_and_in_order(opened: Opened) -> None:
     async def run() -> None:
         frames = [f'{{"n":{n}}}' for n in range(200)]
         async with opened(frames, 0) as transport:
-            assert [await transport.receive() for _ in frames] == frames
+            inbox = Inbox(transport)
+            assert [await inbox.next() for _ in frames] == frames
 
     asyncio.run(run())
 
@@ -77,7 +79,8 @@ def test_frames_arrive_whole_and_in_order(opened: Opened) -> None:
 def test_binary_frames_arrive_as_bytes(opened: Opened) -> None:
     async def run() -> None:
         async with opened([b"\x00\xff", "text"], 0) as transport:
-            assert [await transport.receive(), await transport.receive()] == [b"\x00\xff", "text"]
+            inbox = Inbox(transport)
+            assert [await inbox.next(), await inbox.next()] == [b"\x00\xff", "text"]
 
     asyncio.run(run())
 
@@ -85,19 +88,37 @@ def test_binary_frames_arrive_as_bytes(opened: Opened) -> None:
 def test_frame_of_ten_megabytes_arrives(opened: Opened) -> None:
     async def run() -> None:
         async with opened(["ü" * 5_000_000], 0) as transport:
-            assert await transport.receive() == "ü" * 5_000_000
+            assert await Inbox(transport).next() == "ü" * 5_000_000
 
     asyncio.run(run())
+
+
+def test_what_the_owner_raises_ends_the_receiving(opened: Opened) -> None:
+    heard: list[str | bytes] = []
+
+    def fail_at_the_second(frame: str | bytes) -> None:
+        heard.append(frame)
+        if len(heard) == 2:
+            raise LookupError("a bug of the owner")
+
+    async def run() -> None:
+        async with opened(["one", "two", "three"], 0) as transport:
+            with pytest.raises(LookupError, match="a bug of the owner"):
+                await transport.receive_into(fail_at_the_second)
+
+    asyncio.run(run())
+    assert heard == ["one", "two"]
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 4000])
 def test_close_of_the_peer_is_reported_after_the_frames_before_it(opened: Opened, code: int) -> None:
     async def run() -> None:
         async with opened(["last words"], code) as transport:
-            assert await transport.receive() == "last words"
+            heard: list[str | bytes] = []
             for _ in range(2):
                 with pytest.raises(TransportClosed) as caught:
-                    await transport.receive()
+                    await transport.receive_into(heard.append)
+                assert heard == ["last words"]
                 assert (caught.value.code, caught.value.reason) == (code, "as agreed")
 
     asyncio.run(run())
@@ -107,7 +128,7 @@ def test_send_after_the_peer_closed_raises(opened: Opened) -> None:
     async def run() -> None:
         async with opened([], 1001) as transport:
             with pytest.raises(TransportClosed):
-                await transport.receive()
+                await transport.receive_into(print)
             with pytest.raises(TransportClosed) as caught:
                 transport.send("{}")
             assert caught.value.code == 1001
@@ -123,7 +144,7 @@ def test_nothing_works_after_close_but_closing_again(opened: Opened) -> None:
             with pytest.raises(TransportClosed):
                 transport.send("{}")
             with pytest.raises(TransportClosed):
-                await transport.receive()
+                await transport.receive_into(print)
 
     asyncio.run(run())
 
@@ -154,7 +175,7 @@ def test_uplink_the_peer_does_not_empty_is_congested_at_the_bound(opened: Opened
 def test_receiver_that_waits_is_woken_by_close(opened: Opened) -> None:
     async def run() -> None:
         async with opened([], 0) as transport:
-            waiting = asyncio.create_task(transport.receive())
+            waiting = asyncio.create_task(transport.receive_into(print))
             await asyncio.sleep(0)
             await transport.close()
             with pytest.raises(TransportClosed):
@@ -173,7 +194,7 @@ def test_before_connect_there_is_nothing_to_use(unconnected: Transport) -> None:
         with pytest.raises(TransportClosed):
             unconnected.send("{}")
         with pytest.raises(TransportClosed):
-            await unconnected.receive()
+            await unconnected.receive_into(print)
         assert unconnected.queued_bytes == 0
 
     asyncio.run(run())

@@ -7,9 +7,10 @@ import json
 import random
 from array import array
 from collections import Counter, deque
-from typing import Any
+from typing import Any, NoReturn
 
 from daemon.realtime.transports.port import (
+    OnFrame,
     Refusal,
     TransportClosed,
     TransportRefused,
@@ -170,13 +171,14 @@ class Line:
         self._note(event)
         self._pump()
 
-    async def receive(self) -> str | bytes:
-        frame = await self._inbox.get()
-        if isinstance(frame, Exception):
-            raise frame
-        if isinstance(frame, str) and frame.startswith('{"type": "response.done"'):
-            self._service.billed(json.loads(frame)["response"]["usage"])
-        return frame
+    async def receive_into(self, on_frame: OnFrame) -> NoReturn:
+        while True:
+            frame = await self._inbox.get()
+            if isinstance(frame, Exception):
+                raise frame
+            if isinstance(frame, str) and frame.startswith('{"type": "response.done"'):
+                self._service.billed(json.loads(frame)["response"]["usage"])
+            on_frame(frame)
 
     async def close(self) -> None:
         self._closed = True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from typing import NoReturn, Protocol, runtime_checkable
 
 
 class Refusal(Enum):
@@ -40,6 +41,10 @@ class UplinkCongested(Exception):
     """More than the bound waits to be sent: the uplink is slower than real time, the link counts as lost."""
 
 
+OnFrame = Callable[[str | bytes], object]
+"""Is called with each whole frame, on the loop; must not block."""
+
+
 class Transport(Protocol):
     async def connect(self) -> None:
         """Open the connection. Raises `TransportRefused`."""
@@ -50,8 +55,11 @@ class Transport(Protocol):
         Raises `UplinkCongested` over the bound, `TransportClosed` if not open.
         """
 
-    async def receive(self) -> str | bytes:
-        """The next frame. Raises `TransportClosed`, after the frames that arrived before the close."""
+    async def receive_into(self, on_frame: OnFrame) -> NoReturn:
+        """Hands over every frame as it arrives, beginning with those that have since `connect`.
+
+        Raises `TransportClosed`, after the frames that arrived before the close, and what `on_frame` raises.
+        """
 
     async def close(self) -> None:
         """Send what is queued if the peer takes it within the close time-out, then close. Idempotent."""
@@ -66,4 +74,4 @@ class ProbedTransport(Transport, Protocol):
     """One that can find out by itself whether its peer is still there."""
 
     def probe(self) -> None:
-        """The network has changed: find out at once, and end `receive` if the peer has gone."""
+        """The network has changed: find out at once, and end `receive_into` if the peer has gone."""

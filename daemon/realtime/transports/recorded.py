@@ -14,9 +14,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from daemon.realtime.transports.port import Transport, TransportClosed, UplinkCongested
+from daemon.realtime.transports.port import OnFrame, Transport, TransportClosed, UplinkCongested
 from daemon.records import dataclass
 
 _LOST = 1006  # RFC 6455 section 7.1.5: the connection ended without a close frame
@@ -93,13 +93,13 @@ class RecordedTransport:
             self._script.popleft()
             self._progress.set()
 
-    async def receive(self) -> str | bytes:
+    async def receive_into(self, on_frame: OnFrame) -> NoReturn:
         while self._open:
             step = self._script[0] if self._script else Closed(_LOST, "the recording ends here")
             if isinstance(step, FromServer):
                 self._script.popleft()
-                return step.frame
-            if isinstance(step, Closed):
+                on_frame(step.frame)
+            elif isinstance(step, Closed):
                 self._finish(step)
             else:
                 self._progress.clear()
@@ -153,17 +153,19 @@ class RecordingTransport:
         self._inner.send(text)
         self._note(dir=">", text=text)
 
-    async def receive(self) -> str | bytes:
+    async def receive_into(self, on_frame: OnFrame) -> NoReturn:
+        def note_and_hand_on(frame: str | bytes) -> None:
+            if isinstance(frame, str):
+                self._note(dir="<", text=frame)
+            else:
+                self._note(dir="<", base64=base64.b64encode(frame).decode())
+            on_frame(frame)
+
         try:
-            frame = await self._inner.receive()
+            await self._inner.receive_into(note_and_hand_on)
         except TransportClosed as closed:
             self._note_close(closed.code, closed.reason)
             raise
-        if isinstance(frame, str):
-            self._note(dir="<", text=frame)
-        else:
-            self._note(dir="<", base64=base64.b64encode(frame).decode())
-        return frame
 
     async def close(self) -> None:
         await self._inner.close()

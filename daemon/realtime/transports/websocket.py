@@ -18,7 +18,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -30,11 +30,18 @@ from websockets.exceptions import (
     InvalidStatus,
     ProxyError,
 )
-from websockets.protocol import State
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event, State
 
 from daemon.realtime.transports.framing import TextFramer
 from daemon.realtime.transports.keepalive import Keepalive, Pulse
-from daemon.realtime.transports.port import Refusal, TransportClosed, TransportRefused, UplinkCongested
+from daemon.realtime.transports.port import (
+    OnFrame,
+    Refusal,
+    TransportClosed,
+    TransportRefused,
+    UplinkCongested,
+)
 from daemon.records import dataclass
 
 _AZURE = ".azure.com"  # takes a key in a header of its own, by its documentation; not tried there
@@ -52,8 +59,6 @@ class WebSocketLimits:
     - `open_timeout_s`: TCP, TLS and the upgrade together; the library's default.
     - `close_timeout_s`: well under the 15 s that systemd grants the whole daemon.
     - `max_message_bytes`: the API allows events of 15 MiB.
-    - `receive_high_water`: frames read ahead of `receive`. Above it TCP holds the server back, nothing is
-      lost; at 200 ms of audio each that is 13 minutes of answer, so only a loop that is stuck gets there.
     - `send_bound_bytes`: 2 s of 24 kHz 16-bit mono in base64 (64,000 bytes per second).
     - `unsent_bytes`: what the kernel may hold unsent, 0.25 s of the same audio. Without a limit it grows to
       megabytes, and a minute of audio would arrive late instead of the link being noticed as slow.
@@ -65,7 +70,6 @@ class WebSocketLimits:
     open_timeout_s: float = 10.0
     close_timeout_s: float = 2.0
     max_message_bytes: int | None = 16 * 1024 * 1024
-    receive_high_water: int = 4096
     send_bound_bytes: int = 128 * 1024
     unsent_bytes: int = 16 * 1024
 
@@ -104,7 +108,7 @@ class WebSocketTransport:
         self._headers = dict(headers or {})
         self._proxy = proxy
         self._limits = limits or WebSocketLimits()
-        self._connection: ClientConnection | None = None
+        self._connection: _Connection | None = None
         self._writer: asyncio.Task[None] | None = None
         self._keepalive: Keepalive | None = None
         self._look: asyncio.TimerHandle | None = None
@@ -177,17 +181,22 @@ class WebSocketTransport:
         self._drained.clear()
         self._wakeup.set()
 
-    async def receive(self) -> str | bytes:
-        """The next frame. Raises `TransportClosed`, after the frames that arrived before the close."""
-        if self._connection is None:
+    async def receive_into(self, on_frame: OnFrame) -> NoReturn:
+        """Hands over every frame as it arrives. Raises `TransportClosed`, after the frames that arrived
+        before the close, and what `on_frame` raises.
+        """
+        connection, keepalive = self._connection, self._keepalive
+        if connection is None or keepalive is None:
             raise self._closed_now()
+
+        def hand_over(frame: str | bytes) -> None:
+            keepalive.heard()
+            on_frame(frame)
+
         try:
-            frame = await self._connection.recv()
+            await connection.deliver(hand_over)
         except ConnectionClosed as closed:
             raise TransportClosed(_LOST, self._silent) if self._silent else _closed(closed) from None
-        if self._keepalive is not None:
-            self._keepalive.heard()
-        return frame
 
     def probe(self) -> None:
         """The network has changed: find out at once, within `probe_timeout_s`, whether the peer answers."""
@@ -226,14 +235,15 @@ class WebSocketTransport:
             return {"api-key": key}
         return {"Authorization": f"Bearer {key}"}
 
-    async def _dial(self, headers: Mapping[str, str], tls: ssl.SSLContext | None) -> ClientConnection:
+    async def _dial(self, headers: Mapping[str, str], tls: ssl.SSLContext | None) -> _Connection:
         # At DEBUG the library logs request headers, the key among them.
         wire_log = logging.getLogger(f"{__name__}.wire")
         wire_log.setLevel(logging.INFO)
         limits = self._limits
         options: dict[str, Any] = {"ssl": tls} if tls else {}
-        return await _ConnectOnce(
+        connection = await _ConnectOnce(
             self._url,
+            create_connection=_Connection,
             additional_headers=headers,
             user_agent_header="harkd",  # unless `headers` names another
             proxy=self._proxy,
@@ -243,11 +253,12 @@ class WebSocketTransport:
             ping_interval=None,  # its time-out drops a good connection when our loop was stuck
             close_timeout=limits.close_timeout_s,
             max_size=limits.max_message_bytes,
-            max_queue=limits.receive_high_water,
             write_limit=0,  # the writer waits until asyncio holds nothing: what waits, waits in our queue
             logger=wire_log,
             **options,
         )
+        assert isinstance(connection, _Connection)
+        return connection
 
     async def _write(self, connection: ClientConnection) -> None:
         """Empty the queue, frame by frame, until the connection is gone."""
@@ -333,6 +344,61 @@ class WebSocketTransport:
 
 # ImportError: a SOCKS proxy without python-socks. UnicodeError: a host name no resolver can be asked for.
 _FAILURES = (OSError, InvalidHandshake, InvalidProxy, ConnectionClosed, ImportError, UnicodeError)
+
+
+class _Connection(ClientConnection):
+    """Hands messages over where the socket is read: no queue, and no turn of the loop for a task at its end.
+
+    All but whole texts take the library's way, and so does what comes behind them, or before somebody
+    takes it: fragments, binary messages, broken UTF-8.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._on_frame: OnFrame | None = None
+        self._queued = 0  # messages that take the library's way
+        self._failure: Exception | None = None
+
+    async def deliver(self, on_frame: OnFrame) -> NoReturn:
+        """Until the connection is closed. Raises `ConnectionClosed`, and what `on_frame` raises."""
+        self._on_frame = on_frame
+        try:
+            while True:
+                frame = await self.recv()
+                self._queued -= 1
+                on_frame(frame)
+        except ConnectionClosed:
+            if self._failure is not None:
+                raise self._failure from None
+            raise
+        finally:
+            self._on_frame = None
+
+    def process_event(self, event: Event) -> None:
+        """Overridden, as the library's own subclasses do."""
+        if isinstance(event, Frame) and event.opcode in _BEGIN_MESSAGE:
+            if self._handed_over(event):
+                return
+            self._queued += 1
+        super().process_event(event)
+
+    def _handed_over(self, frame: Frame) -> bool:
+        if self._on_frame is None or self._queued or not frame.fin or frame.opcode is not Opcode.TEXT:
+            return False
+        try:
+            text = str(frame.data, "utf-8")
+        except UnicodeDecodeError:
+            return False
+        try:
+            self._on_frame(text)
+        except Exception as error:  # noqa: BLE001 - `deliver` raises it: here it would only be logged
+            self._failure = error
+            self._on_frame = None
+            self.transport.abort()
+        return True
+
+
+_BEGIN_MESSAGE = (Opcode.TEXT, Opcode.BINARY)
 
 
 class _ConnectOnce(connect):

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from random import Random
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from virtual_loop import run_virtual
@@ -15,7 +15,13 @@ from daemon.realtime import model_events as rt
 from daemon.realtime.backoff import Backoff
 from daemon.realtime.link import RealtimeLink
 from daemon.realtime.protocol import ProtocolState, RealtimeProtocol
-from daemon.realtime.transports.port import Refusal, TransportClosed, TransportRefused, UplinkCongested
+from daemon.realtime.transports.port import (
+    OnFrame,
+    Refusal,
+    TransportClosed,
+    TransportRefused,
+    UplinkCongested,
+)
 
 
 class Wire:
@@ -38,11 +44,12 @@ class Wire:
             raise self.send_error
         self.sent.append(json.loads(text))
 
-    async def receive(self) -> str | bytes:
-        frame = await self.inbox.get()
-        if isinstance(frame, Exception):
-            raise frame
-        return frame
+    async def receive_into(self, on_frame: OnFrame) -> NoReturn:
+        while True:
+            frame = await self.inbox.get()
+            if isinstance(frame, Exception):
+                raise frame
+            on_frame(frame)
 
     async def close(self) -> None:
         self.closed = True

@@ -6,9 +6,10 @@ import asyncio
 import base64
 import gc
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 from daemon.realtime import OpenAIRealtimeWebSocketModel, RealtimeAgent, RealtimeRunner, RealtimeSession
+from daemon.realtime.transports.port import OnFrame
 
 
 class Line:
@@ -27,8 +28,9 @@ class Line:
     def send(self, text: str) -> None:
         self.sent += 1
 
-    async def receive(self) -> str:
-        return await self.arriving.get()
+    async def receive_into(self, on_frame: OnFrame) -> NoReturn:
+        while True:
+            on_frame(await self.arriving.get())
 
     async def close(self) -> None: ...
 

@@ -14,6 +14,7 @@ from daemon.realtime.transports.recorded import (
     ToServer,
     load_recording,
 )
+from tests.contract.inbox import Inbox
 
 SESSION = """\
 {"t": 0.1, "dir": "<", "text": "{\\"type\\":\\"session.created\\"}"}
@@ -66,7 +67,7 @@ def test_frame_waits_for_the_client_frames_recorded_before_it() -> None:
         script = [ToServer('{"type":"a"}'), ToServer('{"type":"b"}'), FromServer("answer")]
         transport = RecordedTransport(script)
         await transport.connect()
-        waiting = asyncio.create_task(transport.receive())
+        waiting = asyncio.create_task(Inbox(transport).next())
         for other in ('{"type":"b"}', '{"type":"a","other":"content"}', "no json", '{"type":["b"]}'):
             transport.send(other)
             await asyncio.sleep(0)
@@ -82,9 +83,10 @@ def test_recording_without_a_close_ends_with_1006() -> None:
     async def run() -> None:
         transport = RecordedTransport([FromServer("only")])
         await transport.connect()
-        assert await transport.receive() == "only"
+        heard: list[str | bytes] = []
         with pytest.raises(TransportClosed) as caught:
-            await transport.receive()
+            await transport.receive_into(heard.append)
+        assert heard == ["only"]
         assert caught.value.code == 1006
 
     asyncio.run(run())
@@ -94,7 +96,7 @@ def test_waiting_receiver_is_woken_by_close() -> None:
     async def run() -> None:
         transport = RecordedTransport([ToServer('{"type":"never"}')])
         await transport.connect()
-        waiting = asyncio.create_task(transport.receive())
+        waiting = asyncio.create_task(transport.receive_into(print))
         await asyncio.sleep(0)
         await transport.close()
         with pytest.raises(TransportClosed):
@@ -112,9 +114,10 @@ def test_what_was_recorded_can_be_replayed(tmp_path: Path) -> None:
         transport = RecordingTransport(RecordedTransport(script), lines.append, lambda: next(ticks))
         await transport.connect()
         transport.send('{"type":"hi"}')
-        assert [await transport.receive(), await transport.receive()] == ["ü\n", b"\x00"]
+        heard: list[str | bytes] = []
         with pytest.raises(TransportClosed):
-            await transport.receive()
+            await transport.receive_into(heard.append)
+        assert heard == ["ü\n", b"\x00"]
         await transport.close()
         assert load_recording(written(tmp_path, "".join(lines))) == script
 
@@ -126,11 +129,15 @@ def test_what_was_recorded_can_be_replayed(tmp_path: Path) -> None:
 def test_each_line_is_written_as_the_frame_passes() -> None:
     async def run() -> None:
         lines: list[str] = []
-        transport = RecordingTransport(RecordedTransport([FromServer("a")]), lines.append, lambda: 0.0)
+        script = [FromServer("a"), ToServer('{"type":"never"}')]
+        transport = RecordingTransport(RecordedTransport(script), lines.append, lambda: 0.0)
         await transport.connect()
-        await transport.receive()
+        inbox = Inbox(transport)
+        await inbox.next()
         assert len(lines) == 1
         await transport.close()
+        with pytest.raises(TransportClosed):
+            await inbox.next()
         assert len(lines) == 2
 
     asyncio.run(run())

@@ -382,7 +382,7 @@ def test_peer_that_vanishes_is_a_close_1006() -> None:
             transport = WebSocketTransport(url)
             await transport.connect()
             with pytest.raises(TransportClosed) as caught:
-                await transport.receive()
+                await transport.receive_into(print)
             await transport.close()
             return caught.value
 
@@ -400,12 +400,50 @@ def test_peer_that_answers_no_ping_is_lost() -> None:
             transport = WebSocketTransport(url, limits=limits)
             await transport.connect()
             with pytest.raises(TransportClosed) as caught:
-                await transport.receive()
+                await transport.receive_into(print)
             await transport.close()
             return caught.value
 
     closed = asyncio.run(run())
     assert (closed.code, closed.reason) == (1006, "no sign of life: it answers no ping")
+
+
+def test_fragments_and_what_is_not_text_keep_their_place() -> None:
+    frames: list[str | bytes | list[str]] = ["1", ["2 ", "in ", "three"], "3", b"4", "5", ["6", ""], "7"]
+
+    async def send(connection: ServerConnection) -> None:
+        for frame in frames * 20:
+            await connection.send(frame)
+        await connection.close(1000, "all said")
+
+    async def run() -> list[str | bytes]:
+        heard: list[str | bytes] = []
+        async with server(send) as url:
+            transport = WebSocketTransport(url)
+            await transport.connect()
+            with pytest.raises(TransportClosed, match="all said"):
+                await transport.receive_into(heard.append)
+            await transport.close()
+        return heard
+
+    assert asyncio.run(run()) == ["1", "2 in three", "3", b"4", "5", "6", "7"] * 20
+
+
+def test_text_that_is_no_utf_8_ends_the_connection() -> None:
+    async def send(connection: ServerConnection) -> None:
+        await connection.send(b"\xff", text=True)
+        await connection.wait_closed()
+
+    async def run() -> TransportClosed:
+        async with server(send) as url:
+            transport = WebSocketTransport(url)
+            await transport.connect()
+            with pytest.raises(TransportClosed) as caught:
+                await transport.receive_into(print)
+            await transport.close()
+            return caught.value
+
+    assert "invalid start byte" in asyncio.run(run()).reason
 
 
 class ServerThread:
@@ -436,7 +474,7 @@ def test_loop_that_is_stuck_for_longer_than_both_limits_keeps_its_connection() -
         limits = WebSocketLimits(ping_interval_s=0.1, ping_timeout_s=0.1)
         transport = WebSocketTransport(url, limits=limits)
         await transport.connect()
-        frame = asyncio.create_task(transport.receive())
+        frame = asyncio.create_task(transport.receive_into(print))
         for turns in range(6):  # of the loop, from waking up, when a ping is due, to being stuck again
             for _ in range(turns):
                 await asyncio.sleep(0)
@@ -464,7 +502,7 @@ def test_probe_finds_a_dead_peer_long_before_the_next_ping_and_keeps_a_living_on
         async with server(handler, close_timeout=0.05) as url:
             transport = WebSocketTransport(url, limits=limits)
             await transport.connect()
-            frame = asyncio.create_task(transport.receive())
+            frame = asyncio.create_task(transport.receive_into(print))
             transport.probe()
             transport.probe()
             await asyncio.wait([frame], timeout=0.5)

@@ -1,0 +1,30 @@
+"""The frames of a transport one at a time, for tests that play its owner."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NoReturn
+
+from daemon.realtime.transports.port import Transport
+
+
+class Inbox:
+    """Begins to receive at the first `next`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._frames: asyncio.Queue[str | bytes] = asyncio.Queue()
+        self._receiving: asyncio.Task[NoReturn] | None = None
+
+    async def next(self) -> str | bytes:
+        """Raises what `receive_into` does, after the frames before it."""
+        if self._receiving is None:
+            self._receiving = asyncio.create_task(self._transport.receive_into(self._frames.put_nowait))
+        if not self._frames.empty():
+            return self._frames.get_nowait()
+        frame = asyncio.create_task(self._frames.get())
+        await asyncio.wait({frame, self._receiving}, return_when=asyncio.FIRST_COMPLETED)
+        if frame.done():
+            return frame.result()
+        frame.cancel()
+        return await self._receiving
