@@ -47,6 +47,7 @@ class WavMicrophone:
         self._path = Path(path)
         self._pcm, rate_hz, channels = _read_wav(self._path)
         self._format = AudioFormat(rate_hz, channels, period_frames(rate_hz, period_ms))
+        self._period_bytes = self._format.period_bytes
         self._paced = paced
         self._loop = loop
         self._lock = threading.Lock()  # owner's speak() against the pacing thread
@@ -124,9 +125,13 @@ class WavMicrophone:
         return True
 
     def _next_period(self) -> bytes:
-        wanted = self._format.period_bytes
-        period = bytearray()
+        wanted = self._period_bytes
         with self._lock:
+            if self._waiting and len(self._waiting[0]) > wanted:  # as most of the time
+                part = self._waiting[0]
+                self._waiting[0] = part[wanted:]
+                return bytes(part[:wanted])
+            period = bytearray()
             while self._waiting and len(period) < wanted:
                 part = self._waiting.popleft()
                 room = wanted - len(period)
