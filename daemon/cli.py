@@ -214,8 +214,9 @@ def _demo(arguments: argparse.Namespace) -> int:
     files = DemoFiles(arguments.out)
     try:
         if arguments.mic:
-            with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-                asyncio.run(live_demo(_live_devices(), files, sys.stdout))
+            with contextlib.suppress(KeyboardInterrupt):  # before it listens to Ctrl-C
+                if not asyncio.run(live_demo(_live_devices(), files, sys.stdout)):
+                    os._exit(OK)
             return OK
         say = arguments.say or QUESTION
         if not say.exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import wave
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -80,7 +81,7 @@ async def recorded_demo(devices: Devices, talker: Talker, files: DemoFiles, out:
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(SimulatorServer(script=answers_script(files.script)))
         stage.line("simulator", simulator.url)
-        box, _ = await _start_box(stack, devices, simulator.url, files, stage)
+        box, _ = await _start_box(stack, devices, simulator.url, files, stage, asyncio.Event())
         await _converse(stage, talker, files)
         recording = await box.recorder.save("demo")
         received, sent = list(simulator.received), [event for _, event in simulator.sent]
@@ -97,21 +98,34 @@ async def recorded_demo(devices: Devices, talker: Talker, files: DemoFiles, out:
     return 1 if problems else 0
 
 
-async def live_demo(devices: Devices, files: DemoFiles, out: IO[str]) -> None:
-    """The same box with a real microphone and loudspeaker, until it is cancelled by Ctrl-C."""
+async def live_demo(devices: Devices, files: DemoFiles, out: IO[str]) -> bool:
+    """The same box with a real microphone and loudspeaker, until Ctrl-C.
+
+    False if a device does not close: that keeps the interpreter from ending, too, so end with `os._exit`.
+    """
     stage = Stage(out, out.isatty(), devices.speaker.format.rate_hz)
+    stopping = asyncio.Event()
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(SimulatorServer())
         stage.line("simulator", simulator.url)
-        _, running = await _start_box(stack, devices, simulator.url, files, stage)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stopping.set)
+        box, running = await _start_box(stack, devices, simulator.url, files, stage, stopping)
         stage.line("ready", "hold the space bar (or tap it) to talk, Ctrl-C to end")
         await running
+    return not box.sound.hangs
 
 
 async def _start_box(
-    stack: AsyncExitStack, devices: Devices, url: str, files: DemoFiles, stage: Stage
+    stack: AsyncExitStack,
+    devices: Devices,
+    url: str,
+    files: DemoFiles,
+    stage: Stage,
+    stopping: asyncio.Event,
 ) -> tuple[App, asyncio.Task[None]]:
-    """Start the box and have the stack stop it; the task, which runs it, ends early only if the box fails."""
+    """Start the box and have the stack stop it; the task, which runs it, ends when `stopping` is set, or with
+    what the box fails for.
+    """
     recording = stack.enter_context(files.session.open("w", encoding="utf-8"))
     clock = asyncio.get_running_loop().time
 
@@ -132,7 +146,6 @@ async def _start_box(
         volume=VolumeSettings(start_percent=100),  # so that what was heard can be compared with what was said
     )
     app = App(settings, devices, open_transport, [stage.on_notice])
-    stopping = asyncio.Event()
     ready = asyncio.Event()
     task = asyncio.create_task(app.run(stopping, ready.set), name="box")
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,19 @@ class Terminal:
     def type(self, keys: bytes) -> None:
         os.write(self._keys, keys)
 
+    def end(self, limit_s: float = 10.0) -> int:
+        """Ctrl-C; the exit code. One that does not end says where it stands."""
+        self.type(b"\x03")
+        try:
+            return self.process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(limit_s)
+            with contextlib.suppress(OSError):  # the end of what it has shown
+                while True:
+                    self.shown += os.read(self._keys, 4096).decode()
+            pytest.fail(f"it does not end: {self.shown}")
+
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
@@ -53,23 +69,40 @@ class Terminal:
         os.close(self._keys)
 
 
-def test_space_bar_conversation_through_the_sound_card(virtual_card: VirtualCard, tmp_path: Path) -> None:
-    with wave.open(str(VOICE), "rb") as file:
-        voice = file.readframes(file.getnframes())
+@pytest.fixture
+def terminal(virtual_card: VirtualCard, tmp_path: Path) -> Iterator[Terminal]:
     command = [str(HARKD), "demo", "--mic", "--out", str(tmp_path)]
-    terminal = Terminal(command, {**os.environ, **virtual_card.environment})
+    terminal = Terminal(command, {**os.environ, **virtual_card.environment, "PYTHONFAULTHANDLER": "1"})
     try:
         terminal.until(r"(?s)idle.*space bar|space bar.*idle")
-        for _ in range(2):  # the second press comes in mid-answer
-            terminal.type(b" ")
-            terminal.until("listening")
-            virtual_card.say(voice, 48_000)
-            terminal.type(b" ")
-            terminal.until("thinking")
-            terminal.until("speaking")
-            time.sleep(0.8)  # a space this soon after a tap would be taken for the key's repetition
-        terminal.until("idle")
-        terminal.type(b"\x03")
-        assert terminal.process.wait(10) == 0
+        yield terminal
     finally:
         terminal.close()
+
+
+def test_space_bar_conversation_through_the_sound_card(virtual_card: VirtualCard, terminal: Terminal) -> None:
+    with wave.open(str(VOICE), "rb") as file:
+        voice = file.readframes(file.getnframes())
+    for _ in range(2):  # the second press comes in mid-answer
+        terminal.type(b" ")
+        terminal.until("listening")
+        virtual_card.say(voice, 48_000)
+        terminal.type(b" ")
+        terminal.until("thinking")
+        terminal.until("speaking")
+        time.sleep(0.8)  # a space this soon after a tap would be taken for the key's repetition
+    terminal.until("idle")
+    assert terminal.end() == 0
+
+
+@pytest.mark.parametrize("cards", [["speaker"], ["mic"], ["mic", "speaker"]])
+def test_it_ends_though_a_device_does_not_close(
+    cards: list[str], virtual_card: VirtualCard, terminal: Terminal
+) -> None:
+    for card in cards:
+        virtual_card.wedge(card)
+    try:
+        assert terminal.end() == 0
+    finally:
+        for card in cards:
+            virtual_card.unwedge(card)
