@@ -51,7 +51,6 @@ UPLINK_LOOK_S = 0.005
 
 _ONLY_MORE = frozenset(
     {
-        rt.RealtimeModelRawServerEvent,
         rt.RealtimeModelAudioEvent,
         rt.RealtimeModelTranscriptDeltaEvent,
         rt.RealtimeModelInputTranscriptDeltaEvent,
@@ -82,6 +81,10 @@ class RealtimeModel(ABC):
 
     @abstractmethod
     async def send_event(self, event: inp.RealtimeModelSendEvent) -> None: ...
+
+    def send_event_now(self, event: inp.RealtimeModelSendEvent) -> bool:
+        """Send the event without waiting for anything; False if it has to be awaited, and was not sent."""
+        return False
 
     async def send_event_if(self, event: inp.RealtimeModelSendEvent, predicate: Callable[[], bool]) -> bool:
         """Send the event if nobody is speaking or about to, and `predicate()` holds; whether it was sent."""
@@ -236,15 +239,21 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         """
         if self._task is None:
             raise UserError("the model is not connected")
-        if isinstance(event, inp.RealtimeModelSendAudio):
-            await self._send_audio(event.audio)
-            self._renewal.audio_sent(committed=event.commit)
-            if not event.commit:
-                return
+        if not isinstance(event, inp.RealtimeModelSendAudio):
+            self.send_event_now(event)
+            return
+        await self._send_audio(event.audio)
+        self._renewal.audio_sent(committed=event.commit)
+        if event.commit:
             self.protocol.commit_audio()
-        else:
-            self._sort(event, asyncio.get_running_loop().time())
+            self.link.flush()
+
+    def send_event_now(self, event: inp.RealtimeModelSendEvent) -> bool:
+        if self._task is None or isinstance(event, inp.RealtimeModelSendAudio):
+            return False
+        self._sort(event, asyncio.get_running_loop().time())
         self.link.flush()
+        return True
 
     async def _send_audio(self, audio: bytes) -> None:
         """Piece by piece, no faster than the connection takes it: a whole file may come at once."""
@@ -339,8 +348,10 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         self._task = asyncio.create_task(self._link.run(), name="realtime model")
 
     def _on_event(self, event: RealtimeModelEvent) -> None:
-        now = asyncio.get_running_loop().time()
-        self._note(event, now)
+        if type(event) is rt.RealtimeModelRawServerEvent:  # what it means follows
+            self._listeners.tell(event)
+            return
+        self._note(event, asyncio.get_running_loop().time())
         self._listeners.tell(event)
         if isinstance(event, rt.RealtimeModelConnectionStatusEvent) and event.status == "disconnected":
             self._lost()

@@ -106,8 +106,10 @@ class PlaybackPosition:
             self._tracker.set_audio_format(audio_format)
 
     def received(self, key: PartKey, response_id: str, n_bytes: int, now: float) -> None:
-        self._trim(now)
-        part = self._parts.setdefault(key, _Part(response_id))
+        part = self._parts.get(key)
+        if part is None:
+            self._trim(now)
+            part = self._parts[key] = _Part(response_id)
         ms = n_bytes / self._bytes_per_ms
         part.received_ms += ms
         self._heard_at = max(self._heard_at, now) + ms / 1000

@@ -126,7 +126,8 @@ class RealtimeProtocol:
                 if isinstance(event, ev.RESPONSE_CONTENT):
                     self._response_content(event.response_id, now)
                 self._conversation.receive(event)
-        self._pump(now)
+        if self._slot.pending:
+            self._pump(now)
 
     def tick(self, now: float) -> None:
         """Let deadlines that have passed take effect. Call at `next_deadline`; earlier calls do nothing."""

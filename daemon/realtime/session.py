@@ -36,7 +36,7 @@ from daemon.realtime.settings_types import (
 )
 from daemon.realtime.tool_runner import ToolRunner
 from daemon.realtime.toolset import ToolSet
-from daemon.realtime.translate import plain_event
+from daemon.realtime.translate import PLAIN
 from daemon.realtime.turns import Turns
 from daemon.realtime.usage import Usage, response_usage
 
@@ -46,6 +46,11 @@ MAX_WRITTEN = 2_000
 """Ids of written messages remembered, as many as the history keeps items."""
 
 NEWEST_ITEMS = 8
+
+TOLD_OF_ITEMS = ("conversation.item.done", "conversation.item.retrieved")
+"""Server events of which more is wanted than the model says."""
+
+_STOP = inp.RealtimeModelSendInterrupt(force_response_cancel=True)
 
 HistoryEdit = Sequence[RealtimeItem] | Callable[[list[RealtimeItem]], Sequence[RealtimeItem]]
 
@@ -246,7 +251,7 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
 
     async def interrupt(self) -> None:
         """Stop the answer, whether it is being generated or played."""
-        await self.send(inp.RealtimeModelSendInterrupt(force_response_cancel=True))
+        await self.send(_STOP)
 
     async def update_agent(self, agent: RealtimeAgent[Any]) -> None:
         """Let another agent lead. Raises `UserError` and what its functions raise; the old one then stays."""
@@ -366,13 +371,14 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
 
     def on_event(self, event: rt.RealtimeModelEvent) -> None:
         """The model's listener. The raw event comes first, then what it means."""
-        self.emit(ev.RealtimeRawModelEvent(event, self._info))
+        put, kind = self._queue.put, type(event)
+        put(ev.RealtimeRawModelEvent(event, self._info))
+        self._more.set()
         try:
-            plain = plain_event(event, self._info, written=self.leading.written)
+            plain = PLAIN.get(kind)
             if plain is not None:
-                self._leads.audio_heard |= isinstance(event, rt.RealtimeModelAudioEvent)
-                self.emit(plain)
-            reaction = _REACTIONS.get(type(event))
+                put(plain(event, self._info))
+            reaction = _REACTIONS.get(kind)
             if reaction is not None:
                 reaction(self, event)
         except Exception as error:  # supervision point: a bug of ours costs one event
@@ -411,8 +417,17 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
     def _tool_call(self, event: rt.RealtimeModelToolCallEvent) -> None:
         self._tools.start(event, self._turns.lead_of(event.response_id, self.leading).tools)
 
+    def _audio(self, event: rt.RealtimeModelAudioEvent) -> None:
+        self._leads.audio_heard = True
+
+    def _interrupted(self, event: rt.RealtimeModelAudioInterruptedEvent) -> None:
+        """Where answers are text, one that is cut off without any part of it heard interrupts no audio."""
+        if event.item_id is not None or not self.leading.written:
+            self.emit(ev.RealtimeAudioInterrupted(event.item_id or "", event.content_index, self._info))
+
     def _speech_started(self, event: rt.RealtimeModelSpeechStartedEvent) -> None:
-        if self.barge_in == "server_vad":
+        """At once if the model can: a task would begin a turn of the loop later."""
+        if self.barge_in == "server_vad" and not self._model.send_event_now(_STOP):
             self.soon(self.interrupt(), "barge-in")
 
     def _item_updated(self, event: rt.RealtimeModelItemUpdatedEvent) -> None:
@@ -441,8 +456,9 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
             self.soon(self.send(retrieve), "retrieve audio")
 
     def _raw(self, event: rt.RealtimeModelRawServerEvent) -> None:
-        self._mcp.see(event.data)
-        self._stored.see(event.data)
+        if event.data.get("type") in TOLD_OF_ITEMS:
+            self._mcp.see(event.data)
+            self._stored.see(event.data)
 
     def _put_history_changed(self) -> None:
         self._queue.put(HISTORY_CHANGED)
@@ -482,6 +498,8 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
 _REACTIONS: dict[type, Callable[[RealtimeSession[Any], Any], None]] = {
     rt.RealtimeModelTurnStartedEvent: RealtimeSession._turn_started,
     rt.RealtimeModelTurnEndedEvent: RealtimeSession._turn_ended,
+    rt.RealtimeModelAudioEvent: RealtimeSession._audio,
+    rt.RealtimeModelAudioInterruptedEvent: RealtimeSession._interrupted,
     rt.RealtimeModelTranscriptDeltaEvent: RealtimeSession._words,
     rt.RealtimeModelToolCallEvent: RealtimeSession._tool_call,
     rt.RealtimeModelSpeechStartedEvent: RealtimeSession._speech_started,
