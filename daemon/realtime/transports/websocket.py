@@ -349,6 +349,9 @@ _FAILURES = (OSError, InvalidHandshake, InvalidProxy, ConnectionClosed, ImportEr
 class _Connection(ClientConnection):
     """Hands messages over where the socket is read: no queue, and no turn of the loop for a task at its end.
 
+    The first message of a read is handed over at once. Others that were read with it follow in the next turn
+    of the loop, so that they do not hold up whoever was woken by the first.
+
     All but whole texts take the library's way, and so does what comes behind them, or before somebody
     takes it: fragments, binary messages, broken UTF-8.
     """
@@ -357,6 +360,8 @@ class _Connection(ClientConnection):
         super().__init__(*args, **kwargs)
         self._on_frame: OnFrame | None = None
         self._queued = 0  # messages that take the library's way
+        self._next: deque[str] = deque()  # of one read
+        self._first = False
         self._failure: Exception | None = None
 
     async def deliver(self, on_frame: OnFrame) -> NoReturn:
@@ -374,28 +379,50 @@ class _Connection(ClientConnection):
         finally:
             self._on_frame = None
 
+    def data_received(self, data: bytes) -> None:
+        self._first = not self._next
+        super().data_received(data)
+
     def process_event(self, event: Event) -> None:
         """Overridden, as the library's own subclasses do."""
         if isinstance(event, Frame) and event.opcode in _BEGIN_MESSAGE:
-            if self._handed_over(event):
+            text = self._whole_text(event)
+            if text is not None:
+                self._take(text)
                 return
             self._queued += 1
         super().process_event(event)
 
-    def _handed_over(self, frame: Frame) -> bool:
+    def _whole_text(self, frame: Frame) -> str | None:
         if self._on_frame is None or self._queued or not frame.fin or frame.opcode is not Opcode.TEXT:
-            return False
+            return None
         try:
-            text = str(frame.data, "utf-8")
+            return str(frame.data, "utf-8")
         except UnicodeDecodeError:
-            return False
+            return None
+
+    def _take(self, text: str) -> None:
+        if self._first:
+            self._first = False
+            self._hand_over(text)
+            return
+        if not self._next:
+            self.loop.call_soon(self._hand_over_next)
+        self._next.append(text)
+
+    def _hand_over_next(self) -> None:
+        while self._next:
+            self._hand_over(self._next.popleft())
+
+    def _hand_over(self, text: str) -> None:
+        if self._on_frame is None:
+            return
         try:
             self._on_frame(text)
         except Exception as error:  # noqa: BLE001 - `deliver` raises it: here it would only be logged
             self._failure = error
             self._on_frame = None
             self.transport.abort()
-        return True
 
 
 _BEGIN_MESSAGE = (Opcode.TEXT, Opcode.BINARY)
