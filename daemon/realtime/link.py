@@ -202,12 +202,15 @@ class RealtimeLink:
 
     def flush(self) -> None:
         """Send what the protocol wants sent and tell the owner what it has to tell, until both are done."""
-        if self._flushing:
-            return  # called from `on_event`: the loop below takes it along
+        if not self._flushing:  # else called from `on_event`: whoever told it takes it along
+            self._flush(sending=True)
+
+    def _flush(self, *, sending: bool) -> None:
         self._flushing = True
         try:
-            while self.protocol.has_output:
-                self._send_frames()
+            while self.protocol.has_events or (sending and self.protocol.has_frames):
+                if sending:
+                    self._send_frames()
                 self._tell_events()
         finally:
             self._flushing = False
@@ -279,9 +282,16 @@ class RealtimeLink:
         await transport.receive_into(self._received)
 
     def _received(self, frame: str | bytes) -> None:
-        if self._broken is None:
-            self.protocol.receive(frame, asyncio.get_running_loop().time())
-            self.flush()
+        """What it means is told now; what is to be sent for it goes out in the next turn of the loop, after
+        those who were told: a loudspeaker falls silent before the server hears of it.
+        """
+        if self._broken is not None:
+            return
+        loop = asyncio.get_running_loop()
+        self.protocol.receive(frame, loop.time())
+        self._flush(sending=False)
+        if self.protocol.has_frames:
+            loop.call_soon(self.flush)
 
     def _retry_in_s(self, reason: Exception) -> float | None:
         if isinstance(reason, SessionRested):

@@ -135,6 +135,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         """Asked to fall silent, and for how much was heard, when this side interrupts."""
         self._playback = PlaybackPosition()
         self._playback_timer: asyncio.TimerHandle | None = None
+        self._looking = False
         self._renewal = Renewal()
         self._attached = False
         self._any_voice = False
@@ -356,7 +357,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         if isinstance(event, rt.RealtimeModelConnectionStatusEvent) and event.status == "disconnected":
             self._lost()
         if type(event) not in _ONLY_MORE or not self.protocol.response_active:
-            self._look_at_playback()
+            self._look_soon()
 
     def _note(self, event: RealtimeModelEvent, now: float) -> None:
         match event:
@@ -382,8 +383,15 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             case rt.RealtimeModelSpeechStoppedEvent() | rt.RealtimeModelInputCommittedEvent():
                 self._renewal.speaking(False)
 
+    def _look_soon(self) -> None:
+        """Once for all events of one turn of the loop."""
+        if not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_soon(self._look_at_playback)
+
     def _look_at_playback(self) -> None:
         """Say when everything has been heard, and use the silence to renew an old session."""
+        self._looking = False
         if self._task is None:
             return
         loop = asyncio.get_running_loop()

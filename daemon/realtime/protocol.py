@@ -156,8 +156,12 @@ class RealtimeProtocol:
         return 0.0 if self._connected_at is None else now - self._connected_at
 
     @property
-    def has_output(self) -> bool:
-        return bool(self._frames or self._events)
+    def has_frames(self) -> bool:
+        return bool(self._frames)
+
+    @property
+    def has_events(self) -> bool:
+        return bool(self._events)
 
     def frames_to_send(self) -> list[str]:
         frames, self._frames = self._frames, []

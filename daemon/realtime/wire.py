@@ -385,10 +385,13 @@ UNUSED_TYPES = frozenset(
 # --- us to server ---------------------------------------------------------------------------------
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
 def _encode(message: Mapping[str, Any]) -> str:
     """Raises TypeError or ValueError for what JSON cannot hold; the message comes from our owner, not the
     server."""
-    return json.dumps(message, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(message)
 
 
 def encode_append(pcm: bytes) -> str:
