@@ -44,7 +44,7 @@ def decode_with_data(frame: str | bytes) -> tuple[ServerEvent, dict[str, Any] | 
         if "\\" not in frame:
             data = _read(frame)
         else:
-            data = _DECODER.decode(frame)
+            data = _parsed(frame)
             if "\\ud" in frame or "\\uD" in frame:
                 data = _without_lone_surrogates(data)
         if type(data) is not dict:
@@ -86,11 +86,20 @@ def _read(frame: str) -> Any:
         rest = f"{frame[:start]}{frame[end:]}"
         is_text = start > 0 and not frame[key_end : start - 1].strip()
         if end - start > _WORTH_CUTTING and is_text and rest.count('"delta"') == 1:
-            data = _DECODER.decode(rest)
+            data = _parsed(rest)
             if type(data) is dict and data.get("delta") == "" and data.get("type") in _AUDIO_DELTAS:
                 data["delta"] = frame[start:end]
                 return data
-    return _DECODER.decode(frame)
+    return _parsed(frame)
+
+
+def _parsed(text: str) -> Any:
+    """As the decoder's `decode`, which also looks for white space around the text; there is seldom any."""
+    if text[:1] == "{":
+        data, end = _DECODER.raw_decode(text)
+        if end == len(text):
+            return data
+    return _DECODER.decode(text)
 
 
 def _printable(text: str) -> str:
