@@ -10,7 +10,7 @@ import fcntl
 import os
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,37 +55,72 @@ class GpioChip:
 
 def gpio_chips(dev: Path = Path("/dev"), ask: Ask = fcntl.ioctl) -> list[GpioChip]:
     """Every chip, by number."""
+    return [_chip(path, ask) for path in _paths(dev)]
+
+
+def header_chip(dev: Path = Path("/dev"), ask: Ask = fcntl.ioctl) -> str | None:
+    """Where the pins of a Raspberry Pi's header are, if they are, and its kernel knows lines (5.10)."""
+    for path in _paths(dev):
+        with contextlib.suppress(OSError), _opened(path) as fd:
+            label, _ = _chip_info(fd, ask)
+            if HEADER_LABELS.match(label):
+                _line_info(fd, 0, ask)
+                return str(path)
+    return None
+
+
+def line_holder(fd: int, number: int, ask: Ask = fcntl.ioctl) -> str:
+    """Who says to hold a line of the chip that is open as `fd`, or ""."""
+    _, holder, _, _, _ = _LINE_INFO.unpack_from(_line_info(fd, number, ask))
+    return _text(holder)
+
+
+def _paths(dev: Path) -> list[Path]:
     paths = [path for path in dev.glob("gpiochip*") if path.name[len("gpiochip") :].isdigit()]
-    return [_chip(path, ask) for path in sorted(paths, key=lambda path: int(path.name[len("gpiochip") :]))]
+    return sorted(paths, key=lambda path: int(path.name[len("gpiochip") :]))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def _chip(path: Path, ask: Ask) -> GpioChip:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
+        with _opened(path) as fd:
+            label, lines = _chip_info(fd, ask)
+            return GpioChip(str(path), label, lines, _held(fd, lines, ask))
+    except OSError as error:  # not to be opened, or no chip after all
         return GpioChip(str(path), open_error=os.strerror(error.errno or 0))
-    try:
-        info = bytearray(_CHIP_INFO.size)
-        ask(fd, _CHIP_INFO_REQUEST, info)
-        _, label, lines = _CHIP_INFO.unpack(info)
-        return GpioChip(str(path), _text(label), lines, _held(fd, lines, ask))
-    except OSError as error:  # no chip after all
-        return GpioChip(str(path), open_error=os.strerror(error.errno or 0))
-    finally:
-        os.close(fd)
+
+
+def _chip_info(fd: int, ask: Ask) -> tuple[str, int]:
+    """Its label, and how many lines it has."""
+    info = bytearray(_CHIP_INFO.size)
+    ask(fd, _CHIP_INFO_REQUEST, info)
+    _, label, lines = _CHIP_INFO.unpack(info)
+    return _text(label), lines
 
 
 def _held(fd: int, lines: int, ask: Ask) -> tuple[HeldLine, ...]:
     held = []
     with contextlib.suppress(OSError):  # a kernel before 5.10
         for number in range(lines):
-            info = bytearray(_LINE_INFO_BYTES)
-            struct.pack_into("I", info, 64, number)
-            ask(fd, _LINE_INFO_REQUEST, info)
-            name, holder, _, _, flags = _LINE_INFO.unpack_from(info)
+            name, holder, _, _, flags = _LINE_INFO.unpack_from(_line_info(fd, number, ask))
             if flags & _LINE_USED:
                 held.append(HeldLine(number, _text(name), _text(holder)))
     return tuple(held)
+
+
+def _line_info(fd: int, number: int, ask: Ask) -> bytearray:
+    info = bytearray(_LINE_INFO_BYTES)
+    struct.pack_into("I", info, 64, number)
+    ask(fd, _LINE_INFO_REQUEST, info)
+    return info
 
 
 def _text(field: bytes) -> str:

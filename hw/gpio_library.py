@@ -1,4 +1,4 @@
-"""Imports gpiozero and lgpio, and says in our words what they find wrong. Shell around both."""
+"""Chooses gpiozero's pins, and says in our words what is wrong with them. Shell around gpiozero."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import contextlib
 import logging
 import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
 
 from hw.errors import DeviceError, Fault
+from hw.gpio_chips import header_chip
+from hw.lgpio_library import import_lgpio
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def pins_opened(name: str, kind: str, remedy: str) -> Iterator[ModuleType]:
     what to try when the pin is there but cannot do what is asked of it.
     """
     gpiozero = _library(name)
-    _import_lgpio(gpiozero)
+    _choose_pins(gpiozero)
     fallbacks: list[str] = []
     try:
         with _fallbacks_collected(fallbacks):
@@ -44,6 +45,10 @@ def pins_opened(name: str, kind: str, remedy: str) -> Iterator[ModuleType]:
         raise DeviceError(Fault.NOT_FOUND, name, str(error), "Name a BCM number such as 17.") from error
     except gpiozero.GPIOZeroError as error:
         raise DeviceError(Fault.UNSUPPORTED, name, str(error), remedy) from error
+    except OSError as error:
+        detail = f"the kernel does not give this pin: {error.strerror or error}"
+        allow = "Put the user in the group 'gpio', or name another pin."
+        raise DeviceError(Fault.UNSUPPORTED, name, detail, allow) from error
 
 
 @contextlib.contextmanager
@@ -57,7 +62,7 @@ def pins_used(name: str, remedy: str) -> Iterator[None]:
         yield
     except gpiozero.PinPWMUnsupported as error:
         raise DeviceError(Fault.UNSUPPORTED, name, str(error) or "no pulses on this pin", remedy) from error
-    except (gpiozero.GPIOZeroError, *_lgpio_errors()) as error:
+    except (gpiozero.GPIOZeroError, OSError, *_lgpio_errors()) as error:
         raise DeviceError(Fault.LOST, name, str(error)) from error
 
 
@@ -69,34 +74,21 @@ def _library(name: str) -> ModuleType:
         raise DeviceError(Fault.LIBRARY_MISSING, name, f"gpiozero: {error}", remedy) from error
 
 
-def _import_lgpio(gpiozero: ModuleType) -> None:
-    """Import lgpio, if gpiozero is about to, where its pipe can be made.
+def _choose_pins(gpiozero: ModuleType) -> None:
+    """Pins by the kernel's own word, unless others were chosen or this kernel has no such pins.
 
-    It makes a pipe in the working directory while it is imported, leaves it there, and fails with a message
-    about a file "-3" where it cannot write. Both ends stay open, so the pipe needs its name no more after.
+    gpiozero's own first choice is lgpio, which wakes up 2,000 times a second while a line is watched and 50
+    times a second from then on.
     """
-    chosen = os.environ.get("GPIOZERO_PIN_FACTORY", "lgpio")
-    if chosen != "lgpio" or gpiozero.Device.pin_factory is not None or "lgpio" in sys.modules:
+    chosen = os.environ.get("GPIOZERO_PIN_FACTORY", "")
+    if chosen not in ("", "lgpio") or gpiozero.Device.pin_factory is not None:
+        return
+    if not chosen and (chip := header_chip()) is not None:
+        gpiozero.Device.pin_factory = import_module("hw.gpio_pins").KernelFactory(chip)
         return
     # Where it cannot be imported, gpiozero says so, or finds another library.
-    with (
-        contextlib.suppress(ImportError, OSError),
-        tempfile.TemporaryDirectory() as scratch,
-        _within(scratch),
-    ):
-        import_module("lgpio")
-
-
-@contextlib.contextmanager
-def _within(directory: str) -> Iterator[None]:
-    """With `directory` as the working directory of the process, for all of its threads."""
-    here = os.open(".", os.O_PATH)  # whatever it is called by now, and whether it can be read or not
-    try:
-        os.chdir(directory)
-        yield
-    finally:
-        os.fchdir(here)
-        os.close(here)
+    with contextlib.suppress(ImportError, OSError):
+        import_lgpio()
 
 
 @contextlib.contextmanager

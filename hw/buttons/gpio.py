@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from hw.audio.callbacks import guarded_on_edge
 from hw.buttons.debounce import Debouncer
-from hw.gpio_library import pins_opened
+from hw.errors import DeviceError
+from hw.gpio_library import pins_opened, pins_used
 from hw.ports import OnEdge
 
 if TYPE_CHECKING:
     import gpiozero
+
+_log = logging.getLogger(__name__)
 
 
 class GpioButton:
@@ -24,7 +28,8 @@ class GpioButton:
     less often than a button.
 
     gpiozero's `bounce_time` is not used: with lgpio it delays every edge, with other libraries it loses the
-    release of a short press. A button held down when started is not reported until it is released.
+    release of a short press. What counts is when an edge was made, however late we hear of it. A button held
+    down when started is not reported until it is released; one whose chip goes while it is down is released.
     """
 
     def __init__(
@@ -45,11 +50,15 @@ class GpioButton:
         if self._device is not None:
             raise RuntimeError(f"{self._name}: the button is started already")
         device = self._open()
-        with self._edges:
-            self._device = device
-            self._on_edge = guarded_on_edge(on_edge, self._name)
-            self._debouncer = Debouncer(bool(device.is_active), recheck_s=self._recheck_s)
-            self._debouncer.begin(time.monotonic())
+        try:
+            with self._edges:
+                self._debouncer = Debouncer(self._read(device), recheck_s=self._recheck_s)
+                self._debouncer.begin(time.monotonic())
+                self._on_edge = guarded_on_edge(on_edge, self._name)
+                self._device = device
+        except DeviceError:
+            device.close()
+            raise
         name = f"button-{self._pin}"
         threading.Thread(target=self._watch, args=(device,), name=name, daemon=True).start()
 
@@ -63,8 +72,13 @@ class GpioButton:
             device.close()
 
     def is_pressed(self) -> bool:
+        """Raises `DeviceError`: LOST."""
         with self._edges:
-            return self._device is not None and bool(self._device.is_active)
+            return self._device is not None and self._read(self._device)
+
+    def _read(self, device: gpiozero.InputDevice) -> bool:
+        with pins_used(self._name, ""):
+            return bool(device.is_active)
 
     def _open(self) -> gpiozero.InputDevice:
         pull_up = None if not self._pull else not self._active_high
@@ -86,7 +100,9 @@ class GpioButton:
     def _changed(self, ticks: float, level: int) -> None:
         with self._edges:
             if self._device is not None:
-                self._report(self._debouncer.edge(bool(level) == self._active_high, time.monotonic()))
+                factory = self._device.pin_factory
+                made_at = time.monotonic() - factory.ticks_diff(factory.ticks(), ticks)
+                self._report(self._debouncer.edge(bool(level) == self._active_high, made_at))
                 self._edges.notify_all()
 
     def _watch(self, device: gpiozero.InputDevice) -> None:
@@ -94,8 +110,16 @@ class GpioButton:
             while device is self._device:
                 deadline = self._debouncer.next_deadline()
                 self._edges.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
-                if device is self._device and deadline is not None:
-                    self._report(self._debouncer.settle(bool(device.is_active), time.monotonic()))
+                if device is not self._device or deadline is None or time.monotonic() < deadline:
+                    continue
+                try:
+                    pressed = self._read(device)
+                except DeviceError as error:
+                    _log.error("%s", error)
+                    self._report(False if self._debouncer.pressed else None)
+                    return
+                # As of when it was due, which may be long ago: edges that were made since are yet to be told.
+                self._report(self._debouncer.settle(pressed, deadline))
 
     def _report(self, edge: bool | None) -> None:
         if edge is not None and self._on_edge is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import gpiozero
 import pytest
+from gpio_kernel import GpioKernel, HeaderOfFour
 from gpiozero.pins.mock import MockFactory
 
 from hw import load
@@ -49,6 +50,19 @@ def _gpio(request: pytest.FixtureRequest, *, active_high: bool, pull: bool) -> R
     return Rig(button, *((to_high, to_low) if active_high else (to_low, to_high)))
 
 
+def _gpio_of_linux(request: pytest.FixtureRequest, *, active_high: bool, pull: bool) -> Rig:
+    kernel = GpioKernel(request.getfixturevalue("tmp_path"))
+    factory = HeaderOfFour(kernel.chip, kernel.ioctl)
+    before, gpiozero.Device.pin_factory = gpiozero.Device.pin_factory, factory
+    request.addfinalizer(lambda: setattr(gpiozero.Device, "pin_factory", before))
+    if not pull:
+        kernel.pull(17, high=not active_high)  # the board's own resistor
+    button = GpioButton(17, active_high=active_high, pull=pull)
+    return Rig(
+        button, lambda: kernel.pull(17, high=active_high), lambda: kernel.pull(17, high=not active_high)
+    )
+
+
 def _keyboard(request: pytest.FixtureRequest, *, beside: str = "") -> Rig:
     typist_fd, program_fd = pty.openpty()
     program = os.fdopen(program_fd)
@@ -70,6 +84,9 @@ RIGS: dict[str, Callable[[pytest.FixtureRequest], Rig]] = {
     "gpio-to-3v3": lambda request: _gpio(request, active_high=True, pull=True),
     "gpio-to-ground-own-resistor": lambda request: _gpio(request, active_high=False, pull=False),
     "gpio-to-3v3-own-resistor": lambda request: _gpio(request, active_high=True, pull=False),
+    "gpio-of-linux-to-ground": lambda request: _gpio_of_linux(request, active_high=False, pull=True),
+    "gpio-of-linux-to-3v3": lambda request: _gpio_of_linux(request, active_high=True, pull=True),
+    "gpio-of-linux-own-resistor": lambda request: _gpio_of_linux(request, active_high=False, pull=False),
     "keyboard": _keyboard,
     "keyboard-beside-others": lambda request: _keyboard(request, beside="sm"),
 }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import gpiozero
 import pytest
+from gpio_kernel import DimmedLines, GpioKernel, HeaderOfFour
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from hw import load
@@ -71,6 +72,22 @@ def _gpio_rgb(request: pytest.FixtureRequest, *, common_anode: bool) -> Rig:
     factory = _pins(request)
     light = GpioRgb(17, 27, 22, common_anode=common_anode)
     return Rig(light, lambda: [max(_pin_light(factory, pin, not common_anode) for pin in (17, 27, 22))])
+
+
+def _on_linux(request: pytest.FixtureRequest, light: Light, pins: Sequence[int], *, active_high: bool) -> Rig:
+    kernel = GpioKernel(request.getfixturevalue("tmp_path"))
+    dimmed = DimmedLines(kernel)
+    factory = HeaderOfFour(kernel.chip, kernel.ioctl, dimmed.open)
+    before, gpiozero.Device.pin_factory = gpiozero.Device.pin_factory, factory
+    request.addfinalizer(lambda: setattr(gpiozero.Device, "pin_factory", before))
+
+    def look(pin: int) -> float:
+        if not kernel.is_output(pin):
+            return 0.0
+        high = dimmed.shares.get(pin, float(kernel.is_driven_high(pin)))
+        return high if active_high else 1.0 - high
+
+    return Rig(light, lambda: [max(look(pin) for pin in pins)], kernel.unplug)
 
 
 class Wire:
@@ -146,6 +163,16 @@ RIGS: dict[str, Callable[[pytest.FixtureRequest], Rig]] = {
     "gpio_led-to-3v3": lambda request: _gpio_led(request, active_high=False, pwm=False),
     "gpio_led-dimmed": lambda request: _gpio_led(request, active_high=True, pwm=True),
     "gpio_led-dimmed-to-3v3": lambda request: _gpio_led(request, active_high=False, pwm=True),
+    "gpio_led-on-linux": lambda request: _on_linux(request, GpioLed(18), [18], active_high=True),
+    "gpio_led-on-linux-to-3v3": lambda request: _on_linux(
+        request, GpioLed(18, active_high=False), [18], active_high=False
+    ),
+    "gpio_led-on-linux-dimmed": lambda request: _on_linux(
+        request, GpioLed(18, pwm=True), [18], active_high=True
+    ),
+    "gpio_rgb-on-linux-common-anode": lambda request: _on_linux(
+        request, GpioRgb(17, 27, 22, common_anode=True), [17, 27, 22], active_high=False
+    ),
     "gpio_rgb": lambda request: _gpio_rgb(request, common_anode=False),
     "gpio_rgb-common-anode": lambda request: _gpio_rgb(request, common_anode=True),
     "apa102": _apa102,

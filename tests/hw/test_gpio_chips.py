@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import struct
 from pathlib import Path
 
 import pytest
 
-from hw.gpio_chips import GpioChip, HeldLine, gpio_chips
+from hw.gpio_chips import GpioChip, HeldLine, gpio_chips, header_chip, line_holder
 
 USED, OUTPUT = 1, 8
 
@@ -34,6 +35,7 @@ class Kernel:
         return 0
 
 
+RP1 = Kernel("pinctrl-rp1", ("ID_SDA", "", 0))
 PI = Kernel("pinctrl-bcm2711", ("ID_SDA", "", 0), ("GPIO17", "lg", USED), ("", "ACT", USED | OUTPUT))
 
 
@@ -79,3 +81,29 @@ def test_what_is_no_chip_says_so(tmp_path: Path) -> None:
 
 def test_a_machine_without_chips_has_none(tmp_path: Path) -> None:
     assert gpio_chips(tmp_path) == []
+
+
+def test_the_header_is_the_first_chip_that_says_so(tmp_path: Path) -> None:
+    others = Kernel("gpio-brcmstb@107d508500", ("", "", 0))
+    for name in ("gpiochip0", "gpiochip10", "gpiochip4"):
+        (tmp_path / name).touch()
+
+    def ask(fd: int, request: int, argument: bytearray) -> int:
+        asked = os.readlink(f"/proc/self/fd/{fd}")
+        return (others if asked.endswith("gpiochip0") else RP1).ioctl(fd, request, argument)
+
+    assert header_chip(tmp_path, ask) == f"{tmp_path}/gpiochip4"
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [Kernel("raspberrypi-exp-gpio", ("", "", 0)), Kernel("pinctrl-bcm2835", ("", "", 0), knows_lines=False)],
+)
+def test_no_header_is_known_of_another_chip_or_an_old_kernel(tmp_path: Path, kernel: Kernel) -> None:
+    (tmp_path / "gpiochip0").touch()
+    (tmp_path / "gpiochip1").symlink_to("nowhere")
+    assert header_chip(tmp_path, kernel.ioctl) is None
+
+
+def test_the_holder_of_a_line_is_who_it_says(tmp_path: Path) -> None:
+    assert [line_holder(0, number, PI.ioctl) for number in (0, 1)] == ["", "lg"]

@@ -91,3 +91,11 @@ def test_whatever_happened_the_report_ends_at_the_level_unless_a_press_was_lost(
     reported = [level for _, level in contact.reported]
     assert reported == [i % 2 == 0 for i in range(len(reported))]
     assert (reported[-1] if reported else UP) is contact.level
+
+
+def test_what_was_made_before_the_latest_reading_is_covered_by_it() -> None:
+    contact = Debouncer(pressed=False, quiet_s=8)
+    assert contact.edge(DOWN, 10) is True
+    assert contact.settle(UP, 18) is False  # the level of now, as of when it was due
+    assert contact.settle(UP, 26) is None
+    assert [contact.edge(DOWN, 25), contact.edge(DOWN, 40), contact.edge(UP, 60)] == [None, True, False]
