@@ -134,8 +134,21 @@ class ButtonBoard:
 
     def _look(self, name: str) -> None:
         """Read a level again, in case an edge was lost."""
-        if (contact := self._started.get(name)) is not None:
-            self._carry_out(self._panel.level(name, contact.is_pressed(), self._loop.time()))
+        if (contact := self._started.get(name)) is None:
+            return
+        try:
+            pressed = contact.is_pressed()
+        except self._device_error as error:
+            pressed = name in self._switches
+            self._lose(name, contact, error)
+        self._carry_out(self._panel.level(name, pressed, self._loop.time()))
+
+    def _lose(self, name: str, contact: Contact, error: Exception) -> None:
+        """It has gone: from now on as one that could not be started."""
+        del self._started[name]
+        contact.stop()
+        self._failed[name] = self._left_out(name, error)
+        self._on_trouble(name, self._failed[name])
 
     def _carry_out(self, wishes: list[Wish]) -> None:
         try:

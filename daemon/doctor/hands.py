@@ -8,8 +8,8 @@ from daemon.doctor.facts import Chip, Subject
 from daemon.doctor.findings import Check, Group, Verdict, failed, passed, skipped, warned
 from daemon.doctor.needs import pins, pins_used_twice, uses_strip
 
-OURS = {"lg", ""}
-"""What lgpio, by which harkd has its pins, calls itself; a kernel may not say."""
+OURS = {"harkd", "lg", ""}
+"""Whose our pins are said to be: ours, or lgpio's, by which we dim lamps; a kernel may not say."""
 
 _NO_PIN = "no pin is configured"
 

@@ -30,6 +30,15 @@ class BrokenButton(FakeButton):
         raise DeviceError(Fault.BUSY, "GPIO 4", "in use", "Name another pin.")
 
 
+class GoingButton(FakeButton):
+    gone = False
+
+    def is_pressed(self) -> bool:
+        if self.gone:
+            raise DeviceError(Fault.LOST, "GPIO 5", "No such device")
+        return super().is_pressed()
+
+
 class World:
     """A board with a talk button, a volume button and a mute switch, and everything it told."""
 
@@ -339,6 +348,41 @@ def test_act_says_which_button_it_was() -> None:
         world.louder.press()
         await asyncio.sleep(0)
         assert acts == [Act("louder", "volume_up", 1000.0)]
+        world.board.stop()
+
+    run_virtual(main())
+
+
+def test_switch_that_goes_is_on_from_the_next_look_and_told_once() -> None:
+    async def main() -> None:
+        mute = GoingButton()
+        world = World(mute=mute)
+        world.board.start()
+        mute.gone = True
+        world.talk.press()
+        await asyncio.sleep(2)
+        world.talk.release()
+        await asyncio.sleep(2)
+        assert [what for _, what in world.told] == ["mute on", "TalkPressed", "TalkReleased"]
+        assert "the microphone stays closed: GPIO 5: No such device" in (world.board.mute_reason() or "")
+        assert [name for name, _ in world.troubles] == ["mute"]
+        world.board.stop()
+
+    run_virtual(main())
+
+
+def test_button_that_goes_while_it_is_down_is_let_go() -> None:
+    async def main() -> None:
+        talk = GoingButton()
+        world = World(talk=talk)
+        world.board.start()
+        talk.press()
+        await asyncio.sleep(1)
+        talk.gone = True
+        await asyncio.sleep(1)
+        assert [what for _, what in world.told] == ["TalkPressed", "TalkReleased"]
+        [(name, sentence)] = world.troubles
+        assert (name, sentence) == ("talk", "the button 'talk' does not work: GPIO 5: No such device")
         world.board.stop()
 
     run_virtual(main())

@@ -163,7 +163,7 @@ HANDS: list[Case] = [
     (31, FAIL, "denied", {"config": BUTTON, "chips": [Chip("/dev/gpiochip0", "", False, {}, "denied")]}),
     (31, SKIP, "no pin", {}),
     (32, PASS, "GPIO 17 (button talk)", {"config": BUTTON}),
-    (32, PASS, "harkd is running", {"config": BUTTON, "chips": [Chip("c", "rp1", True, {17: "lg"})]}),
+    (32, PASS, "harkd is running", {"config": BUTTON, "chips": [Chip("c", "rp1", True, {17: "harkd"})]}),
     (32, FAIL, "by fan", {"config": BUTTON, "chips": [Chip("c", "rp1", True, {17: "fan"})]}),
     (32, FAIL, "GPIO 17 is button talk and light", {"config": BUTTON + LED_ON_17}),
     (32, FAIL, "by fan", {"config": BUTTON, "daemon": None, "chips": [Chip("c", "x", True, {17: "fan"})]}),
