@@ -71,17 +71,17 @@ NOT_OPTIONS = {"open_spi", "stream"}  # for programs, not for files
 END = """
 Pins are BCM numbers (18) or names gpiozero knows ("GPIO18", "BOARD12"). A lamp wants a resistor of its own;
 `active_high = false` is for one between 3.3 V and the pin, `common_anode = true` for three of them. A single
-lamp only switches unless `pwm = true`: fades and the limit of brightness want that. Pulses are made by a
-thread of lgpio, which wakes up 100 times a second for each pin that is dimmed, and 50 times a second for
-ever once one was; dark and full need no pulses.
+lamp only switches unless `pwm = true`: fades and the limit of brightness want that, and python3-lgpio.
+Pulses are made by a thread of lgpio, which wakes up 100 times a second for each pin that is dimmed, and 50
+times a second for ever once one was; dark and full need no pulses, and a lamp that only switches no lgpio.
 
 SPI needs `sudo apt install python3-spidev`, `sudo raspi-config nonint do_spi 0`, a reboot, and the user in
 the group `spi`. `ws2812` sends 2.4 million bits a second; where the core clock varies (Raspberry Pi 3, 4,
 Zero 2 W) `core_freq=250` or `core_freq_min=500` in `/boot/firmware/config.txt` keeps that so. A board whose
 lamps have a power switch of their own needs that switched on by other means.
 
-**Not seen on real lamps yet.** The pin drivers are tested against gpiozero's mock pins, the SPI drivers
-byte by byte against what the data sheets ask for, all of them by the suite in
+**Not seen on real lamps yet.** The pin drivers are tested against gpiozero's mock pins and simulated lines of
+a real Linux, the SPI drivers byte by byte against what the data sheets ask for, all of them by the suite in
 `tests/contract/test_light_port.py`.
 """
 

@@ -16,7 +16,7 @@ PULSES_HZ = 100
 """gpiozero's own choice: the eye sees a steady light."""
 
 FAINTEST = 0.01
-"""gpiozero hands lgpio whole percents, rounded down: less would be dark."""
+"""gpiozero's own pins hand lgpio whole percents, rounded down: less would be dark."""
 
 _REMEDY = "Try pwm = false, or another pin."
 
@@ -26,7 +26,8 @@ class PinLamps:
 
     `active_high`: the lamp shines when its pin is at 3.3 V. `pwm`: shares between 0 and 1 are possible, by
     pulses; otherwise any share above 0 is all of it. A pin that is dark or full is not pulsed: lgpio's thread
-    wakes up 100 times a second for each that is, and 50 times a second for ever once one was.
+    wakes up 100 times a second for each that is, and 50 times a second for ever once one was. Freeing the line
+    does not help: the thread begins when lgpio opens a chip, and has no end (lgPthTx.c).
 
     Raises `DeviceError` when a pin cannot be had; then none is held.
     """
