@@ -41,6 +41,7 @@ def libraries(config: Config) -> Iterator[Library]:
         yield Library(module, f"pip install {module}")
     if pins(config):
         yield Library("gpiozero", "sudo apt install python3-gpiozero, or pip install 'harkd[gpio]'")
+    if config.light.driver == "gpio_rgb" or (config.light.driver == "gpio_led" and config.light.dimmable):
         yield Library("lgpio", "sudo apt install python3-lgpio, or pip install 'harkd[gpio]'", required=False)
     if config.light.driver in STRIPS:
         yield Library("spidev", "pip install 'harkd[spi]', or sudo apt install python3-spidev")

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.schema import Config
 from daemon.doctor.facts import Key
 from daemon.doctor.machine import ThisMachine, output
+from daemon.doctor.needs import libraries
 
 KEY = "planted-key-123456"
 
@@ -159,3 +161,17 @@ def test_without_iw_nobody_says_whether_it_sleeps(tmp_path: Path, monkeypatch: p
 )
 def test_output_is_what_a_program_says(command: list[str], said: str) -> None:
     assert output(command) == said
+
+
+@pytest.mark.parametrize(
+    ("light", "wanted"),
+    [
+        ({"driver": "gpio_led"}, False),
+        ({"driver": "gpio_led", "dimmable": True}, True),
+        ({"driver": "gpio_rgb"}, True),
+        ({"driver": "apa102", "dimmable": True}, False),
+    ],
+)
+def test_lgpio_is_wanted_to_dim_lamps_on_pins(light: dict[str, object], wanted: bool) -> None:
+    config = Config.model_validate({"buttons": {"talk": {"pin": 17}}, "light": light})
+    assert ("lgpio" in [library.module for library in libraries(config)]) is wanted
