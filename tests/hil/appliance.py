@@ -30,11 +30,13 @@ from tests.system.virtual_card import Recording
 
 SERVICE = "harkd.service"
 CONTROL_SOCKET = Path("/run/harkd/control.sock")
+MORE_CONFIG = Path("/etc/harkd/conf.d/more.toml")
 SOON_S = 15.0
 TALK_LINE, LAMP_LINE, MUTE_LINE = 17, 22, 27
 HEADER_LINES, HEADER_LABEL = 28, "pinctrl-bcm2835"
 PERIOD_MS = 20
 CARD, CARD_DRIVER = "snd_aloop.0", Path("/sys/bus/platform/drivers/snd_aloop")
+CAPTURE_STATUS, PLAYBACK_STATUS = (Path(f"/proc/asound/card0/pcm1{way}/sub0/status") for way in "cp")
 SERVER_HOST, SERVER_PORT = "10.99.0.2", 8765
 
 # What is played at the card's device 1 is captured at its device 0, and the other way round: the box has the
@@ -78,30 +80,49 @@ def until(happened: Callable[[], Any], what: str, limit_s: float = SOON_S, look_
     return time.monotonic() - began
 
 
-class Header:
-    """The pins of a Raspberry Pi, without one: what pulls an input, and what an output drives."""
+class SimulatedChip:
+    """A GPIO chip of the kernel's own: what pulls its inputs, and what its outputs drive."""
+
+    def __init__(self, name: str, label: str) -> None:
+        self._config = Path("/sys/kernel/config/gpio-sim") / name
+        (self._config / "bank0").mkdir(parents=True)
+        (self._config / "bank0/num_lines").write_text(str(HEADER_LINES))
+        (self._config / "bank0/label").write_text(label)
+        (self._config / "live").write_text("1")
+        chip = (self._config / "bank0/chip_name").read_text().strip()
+        self._lines = Path("/sys/devices/platform") / (self._config / "dev_name").read_text().strip() / chip
+        self.chip = f"/dev/{chip}"
+
+    def pull(self, line: int, *, high: bool) -> None:
+        (self._lines / f"sim_gpio{line}/pull").write_text("pull-up" if high else "pull-down")
+
+    def is_driven_high(self, line: int) -> bool:
+        return (self._lines / f"sim_gpio{line}/value").read_text().strip() == "1"
+
+    def unplug(self) -> None:
+        (self._config / "live").write_text("0")
+        (self._config / "bank0").rmdir()
+        self._config.rmdir()
+
+
+class Header(SimulatedChip):
+    """The pins of a Raspberry Pi, without one."""
 
     def __init__(self) -> None:
-        config = Path("/sys/kernel/config/gpio-sim/box")
-        (config / "bank0").mkdir(parents=True)
-        (config / "bank0/num_lines").write_text(str(HEADER_LINES))
-        (config / "bank0/label").write_text(HEADER_LABEL)
-        (config / "live").write_text("1")
-        chip = (config / "bank0/chip_name").read_text().strip()
-        self._lines = Path("/sys/devices/platform") / (config / "dev_name").read_text().strip() / chip
-        shutil.chown(f"/dev/{chip}", group="gpio")  # as Raspberry Pi OS does
-        os.chmod(f"/dev/{chip}", 0o660)
+        super().__init__("box", HEADER_LABEL)
+        shutil.chown(self.chip, group="gpio")  # as Raspberry Pi OS does
+        os.chmod(self.chip, 0o660)
         for line in (TALK_LINE, MUTE_LINE):
             self.release(line)
 
     def press(self, line: int) -> None:
-        (self._lines / f"sim_gpio{line}/pull").write_text("pull-down")
+        self.pull(line, high=False)
 
     def release(self, line: int) -> None:
-        (self._lines / f"sim_gpio{line}/pull").write_text("pull-up")
+        self.pull(line, high=True)
 
     def is_lit(self) -> bool:
-        return (self._lines / f"sim_gpio{LAMP_LINE}/value").read_text().strip() == "1"
+        return self.is_driven_high(LAMP_LINE)
 
     def lamp_runs(self, seconds: float) -> list[tuple[bool, float]]:
         """Lit or dark, and for how many seconds, one after the other."""
@@ -261,9 +282,9 @@ class Service:
     def __init__(self, more: str = "") -> None:
         """Started, and ready for a turn. `more` configuration is in conf.d/ and wins."""
         etc = Path("/etc/harkd")
-        (etc / "conf.d").mkdir(parents=True, exist_ok=True)
+        MORE_CONFIG.parent.mkdir(parents=True, exist_ok=True)
         (etc / "harkd.toml").write_text(_CONFIG)
-        (etc / "conf.d/more.toml").write_text(more)
+        MORE_CONFIG.write_text(more)
         key = etc / "openai_api_key"
         key.touch(mode=0o600)
         key.write_text("any\n")
@@ -275,6 +296,21 @@ class Service:
         run("systemctl", "daemon-reload")
         run("systemctl", "restart", SERVICE)
         self.await_phase("idle")
+
+    def use(self, more: str) -> None:
+        """From now on, without a restart, `more` is the configuration that wins."""
+        MORE_CONFIG.write_text(more)
+        run("harkd", "reload")
+        self.await_phase("idle")
+
+    def wake_ups(self) -> dict[str, int]:
+        """How often each thread of the daemon has waited, by name and number, since it began."""
+        name = "voluntary_ctxt_switches"
+        counted = {}
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            fields = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines())
+            counted[f"{fields['Name'].strip()} {task.name}"] = int(fields[name])
+        return counted
 
     def unit_property(self, name: str) -> str:
         return run("systemctl", "show", "--value", "-p", name, SERVICE).strip()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.hil.appliance import (
+    CAPTURE_STATUS,
     HEADER_LABEL,
     HEADER_LINES,
     MUTE_LINE,
@@ -45,6 +46,7 @@ from tests.hil.bench import (
     first_sound_ms,
     spoken_answer,
 )
+from tests.hil.pin_steps import dimmed_lamp, idle, lines
 from tests.system.running_box import (
     VOICE_HZ,
     answer_with,
@@ -52,8 +54,6 @@ from tests.system.running_box import (
     read_voice,
     voice,
 )
-
-CAPTURE_STATUS = Path("/proc/asound/card0/pcm1c/sub0/status")
 
 
 def starts_ready(bench: Bench) -> Figures:
@@ -403,7 +403,10 @@ def wrong_configuration(bench: Bench) -> Figures:
 
 STEPS: tuple[Callable[[Bench], Figures], ...] = (
     starts_ready,
+    lines,
+    dimmed_lamp,
     press_lights_the_lamp,
+    idle,
     glitch,
     bounces,
     press_speak_hear,
