@@ -217,7 +217,8 @@ class Conductor:
         """Take one captured period, mono at the microphone's rate; nothing while muted."""
         if self.appliance.muted:
             return
-        heard = self.ears.hear(mono)
+        unasked = self._gate is None and self.appliance.turn is Turn.LIVE  # all goes up, whoever speaks
+        heard = self.ears.hear(mono, asked=not unasked)
         for event in heard.events:
             self.step(event)
         self._period, self._windows = mono, heard.windows

@@ -8,6 +8,8 @@ from daemon.audio.pcm import SAMPLE_BYTES
 from daemon.audio.rechunk import Rechunker
 from daemon.audio.resample import Resampler
 
+_MEANS = 8  # made by one row of a matrix: three times the multiplications, but what they cost is to begin
+
 
 class Detector(Protocol):
     """The part of a voice detector driver that is needed here."""
@@ -59,21 +61,22 @@ def _to_rate(from_hz: int, to_hz: int) -> Resampler | _Averager:
 class _Averager:
     """Makes one sample of `step`, their mean: no filter for the ear, but enough to tell speech by.
 
-    48 to 16 kHz loses 3.5 dB at 8 kHz, and lets in aliases of 12 kHz at -10 dB. It holds back less than one
-    sample and takes an eighth of a resampler's time: 5 us for 20 ms at 48 kHz on a server core.
+    48 to 16 kHz loses 3.5 dB at 8 kHz, and lets in aliases of 12 kHz at -10 dB. It holds back less than
+    `_MEANS` samples and takes a quarter of a resampler's instructions: 30 thousand of a Cortex-A53 for 20 ms
+    at 48 kHz, 14 in pieces of 100 ms.
     """
 
     def __init__(self, step: int) -> None:
         import numpy as np
 
         self._np = np
-        self._weights = np.full(step, 1 / step, np.float32)
-        self._groups = Rechunker(step * SAMPLE_BYTES)
+        self._means = np.kron(np.eye(_MEANS), np.full((step, 1), 1 / step)).astype(np.float32)
+        self._groups = Rechunker(_MEANS * step * SAMPLE_BYTES)
 
     def feed(self, pcm: bytes) -> bytes:
         if self._groups.pending_bytes or len(pcm) % self._groups.chunk_bytes:
             pcm = b"".join(self._groups.feed(pcm))
         np = self._np
-        samples = np.frombuffer(pcm, np.int16).astype(np.float32).reshape(-1, len(self._weights))
-        averaged: bytes = samples.dot(self._weights).astype(np.int16).tobytes()
+        samples = np.frombuffer(pcm, np.int16).astype(np.float32).reshape(-1, len(self._means))
+        averaged: bytes = samples.dot(self._means).astype(np.int16).tobytes()
         return averaged
