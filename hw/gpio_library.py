@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from hw.errors import DeviceError, Fault
 from hw.gpio_chips import header_chip
@@ -17,20 +18,22 @@ from hw.lgpio_library import import_lgpio
 
 _log = logging.getLogger(__name__)
 
+_ours: list[Any] = []  # our pin factory, once there is one: open pins are known to theirs
+
 
 @contextlib.contextmanager
-def pins_opened(name: str, kind: str, remedy: str) -> Iterator[ModuleType]:
-    """Hands out gpiozero to open pins with; what goes wrong meanwhile is raised as `DeviceError`.
+def pins_opened(name: str, kind: str, remedy: str) -> Iterator[tuple[ModuleType, Any]]:
+    """Hands out gpiozero and the pin factory to open pins with; what goes wrong is raised as `DeviceError`.
 
     `name`: the device; `kind`: what else to look for where there are no pins, such as "button"; `remedy`:
     what to try when the pin is there but cannot do what is asked of it.
     """
     gpiozero = _library(name)
-    _choose_pins(gpiozero)
+    factory = _pin_factory(gpiozero)
     fallbacks: list[str] = []
     try:
         with _fallbacks_collected(fallbacks):
-            yield gpiozero
+            yield gpiozero, factory
     except gpiozero.BadPinFactory as error:
         reason = fallbacks[0] if fallbacks else str(error)
         install = (
@@ -74,21 +77,25 @@ def _library(name: str) -> ModuleType:
         raise DeviceError(Fault.LIBRARY_MISSING, name, f"gpiozero: {error}", remedy) from error
 
 
-def _choose_pins(gpiozero: ModuleType) -> None:
-    """Pins by the kernel's own word, unless others were chosen or this kernel has no such pins.
+def _pin_factory(gpiozero: ModuleType) -> Any:
+    """Pins by the kernel's own word; None for gpiozero's, where others were chosen or there are no such pins.
 
     gpiozero's own first choice is lgpio, which wakes up 2,000 times a second while a line is watched and 50
-    times a second from then on.
+    times a second from then on. Ours is handed out, not made gpiozero's default: an owner's tools in this
+    process keep all that lgpio's pins can do.
     """
+    if _ours:
+        return _ours[0]
     chosen = os.environ.get("GPIOZERO_PIN_FACTORY", "")
     if chosen not in ("", "lgpio") or gpiozero.Device.pin_factory is not None:
-        return
+        return None
     if not chosen and (chip := header_chip()) is not None:
-        gpiozero.Device.pin_factory = import_module("hw.gpio_pins").KernelFactory(chip)
-        return
+        _ours.append(import_module("hw.gpio_pins").KernelFactory(chip))
+        return _ours[0]
     # Where it cannot be imported, gpiozero says so, or finds another library.
     with contextlib.suppress(ImportError, OSError):
         import_lgpio()
+    return None
 
 
 @contextlib.contextmanager

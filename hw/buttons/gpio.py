@@ -84,10 +84,12 @@ class GpioButton:
         pull_up = None if not self._pull else not self._active_high
         active_state = self._active_high if not self._pull else None
         # Such as a pull on a pin whose resistor is fixed.
-        with pins_opened(self._name, "button", "Try pull = false, or another pin.") as gpiozero:
+        with pins_opened(self._name, "button", "Try pull = false, or another pin.") as (gpiozero, factory):
             # Not its Button: the hold thread makes closing wait for a second while the button is down. Nor
             # its DigitalInputDevice: after a release whose edge was lost it keeps the next press to itself.
-            device = gpiozero.InputDevice(self._pin, pull_up=pull_up, active_state=active_state)
+            device = gpiozero.InputDevice(
+                self._pin, pull_up=pull_up, active_state=active_state, pin_factory=factory
+            )
             try:
                 device.pin.bounce = None
                 device.pin.edges = "both"

@@ -26,8 +26,8 @@ class PinLamps:
 
     `active_high`: the lamp shines when its pin is at 3.3 V. `pwm`: shares between 0 and 1 are possible, by
     pulses; otherwise any share above 0 is all of it. A pin that is dark or full is not pulsed: lgpio's thread
-    wakes up 100 times a second for each that is, and 50 times a second for ever once one was. Freeing the line
-    does not help: the thread begins when lgpio opens a chip, and has no end (lgPthTx.c).
+    wakes up 100 times a second for each that is, and 50 times a second for ever once one was. Freeing the
+    line does not help: the thread begins when lgpio opens a chip, and has no end (lgPthTx.c).
 
     Raises `DeviceError` when a pin cannot be had; then none is held.
     """
@@ -36,10 +36,12 @@ class PinLamps:
         self._name = name
         self._pwm = pwm
         self._lamps: list[gpiozero.PWMOutputDevice] = []
-        with ExitStack() as undo, pins_opened(name, "light", _REMEDY) as gpiozero:
+        with ExitStack() as undo, pins_opened(name, "light", _REMEDY) as (gpiozero, factory):
             for pin in pins:
                 # Without a frequency it is not pulsed, and takes 0 and 1 only.
-                lamp = gpiozero.PWMOutputDevice(pin, active_high=active_high, frequency=None)
+                lamp = gpiozero.PWMOutputDevice(
+                    pin, active_high=active_high, frequency=None, pin_factory=factory
+                )
                 undo.callback(lamp.close)
                 self._lamps.append(lamp)
             self._undo = undo.pop_all()

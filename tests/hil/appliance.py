@@ -100,6 +100,9 @@ class SimulatedChip:
         return (self._lines / f"sim_gpio{line}/value").read_text().strip() == "1"
 
     def unplug(self) -> None:
+        """Harmless when it has gone."""
+        if not self._config.exists():
+            return
         (self._config / "live").write_text("0")
         (self._config / "bank0").rmdir()
         self._config.rmdir()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hw.gpio_chips import line_holder
 from tests.contract.gpio_kernel import HeaderOfFour
-from tests.contract.gpio_manners import MANNERS, Lines, chip_that_goes_is_told_once
+from tests.contract.gpio_manners import MANNERS, Lines
 from tests.hil.appliance import CAPTURE_STATUS, LAMP_LINE, PLAYBACK_STATUS, TALK_LINE, SimulatedChip, until
 from tests.hil.bench import Bench, Figures
 
@@ -31,8 +31,7 @@ def lines(bench: Bench) -> Figures:
         except Exception as error:
             raise AssertionError(manner.__name__) from error
         finally:
-            if manner is not chip_that_goes_is_told_once:
-                spare.unplug()
+            spare.unplug()
     return {}
 
 

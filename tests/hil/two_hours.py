@@ -43,8 +43,8 @@ AT_REST_S = 50.0
 """Of a minute: by then everything is mended, and the box has come to rest."""
 
 LINE_MINUTES = 3
-"""So long the box has its button at a line, then the control socket takes over: a button that is taken away by
-a reload is a change like others."""
+"""So long the box has its button at a line, then the control socket takes over: a button that a reload takes
+away is one of the changes."""
 
 ALWAYS_OPEN = {"capture": "always", "keep_open": "always"}
 WHILE_USED = {"capture": "on_demand", "keep_open": "while_used"}
