@@ -132,12 +132,6 @@ class KernelPin(LocalPiPin):  # type: ignore[misc]  # gpiozero has no types
         else:
             self._line.drive(high=bool(value))
 
-    def output_with_state(self, state: float) -> None:
-        """An output that has this level from the beginning."""
-        self.when_changed = None
-        self._free_pulses()
-        self._claim(OUTPUT, high=bool(state))
-
     def _get_pull(self) -> str:
         return next((pull for pull, flag in _PULLS.items() if self._flags & flag), "floating")
 
@@ -190,13 +184,6 @@ class KernelPin(LocalPiPin):  # type: ignore[misc]  # gpiozero has no types
 
     # ---- edges -----------------------------------------------------------------------------------------
 
-    def _get_bounce(self) -> None:
-        return None
-
-    def _set_bounce(self, value: float | None) -> None:
-        if value is not None:
-            raise exc.PinInvalidBounce("edges are told as they are: bounce must be None")
-
     def _get_edges(self) -> str:
         return "both"
 
@@ -214,8 +201,8 @@ class KernelPin(LocalPiPin):  # type: ignore[misc]  # gpiozero has no types
             watch.stop()
 
     def _edge(self, edge: LineEdge) -> None:
-        # Not by `_call_when_changed`, which takes a lock: whoever closes the pin has it, and waits for us.
-        if (changed := self._get_when_changed()) is not None:
+        # Not by `_call_when_changed`, which fails where the pin is closed meanwhile. It is a weak reference.
+        if (wanted := self._when_changed) is not None and (changed := wanted()) is not None:
             changed(edge.at_s, edge.high)
 
     def _lost(self, error: OSError) -> None:
