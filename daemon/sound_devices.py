@@ -150,6 +150,7 @@ class SoundDevices:
             return
         mic = self._microphone.format
         self._capture = CapturePath(_fitting(settings.capture, mic.channels), mic.rate_hz, mic.channels)
+        self._lull = None  # it listens to the channel of before
 
     def use_duplex(self, duplex: Duplex | None) -> None:
         """What is captured passes through there, beside what is played; None for as it is captured."""
@@ -230,19 +231,25 @@ class SoundDevices:
 
     def _captured(self, period: bytes) -> None:
         """Microphone's thread."""
-        if (self._unhurried or self._lull is not None) and not (period := self._lulled(period)):
-            return
-        mono = self._capture.feed(period)
+        if self._unhurried or self._lull is not None:
+            for burst in self._lulled(period):
+                self._goes_on(burst)
+        else:
+            self._goes_on(period)
+
+    def _goes_on(self, captured: bytes) -> None:
+        mono = self._capture.feed(captured)
         if (duplex := self.duplex) is not None:
             duplex.captured(mono)
         else:
             self.mic_tap.deliver(Listened(mono))
 
-    def _lulled(self, period: bytes) -> bytes:
+    def _lulled(self, period: bytes) -> list[bytes]:
         """Microphone's thread: what of it and of those before goes on now."""
         lull, unhurried = self._lull, self._unhurried  # once: the loop may set them meanwhile
         if lull is None:
-            lull = Lull(self._microphone.format.period_s)
+            mic = self._microphone.format
+            lull = Lull(mic.rate_hz, mic.channels, self._capture.channel, mic.period_s)
         self._lull = lull if unhurried else None
         return lull.feed(period, hurry=not unhurried)
 

@@ -56,7 +56,8 @@ class CapturePath:
             raise ValueError(f"capture: channel is {settings.channel}, allowed: 0 to {channels - 1}")
         self.clipped_samples = 0
         """Samples of the outcome that did not fit into 16 bits, since construction."""
-        self._channel = settings.channel
+        self.channel = settings.channel
+        """The one that is listened to, None for the mean of all."""
         self._channels = channels
         self._level = None
         if settings.high_pass_hz or settings.gain_db:
@@ -69,10 +70,10 @@ class CapturePath:
 
     def feed(self, captured: bytes) -> bytes:
         """One period of whole frames, interleaved; raises `ValueError` for half a frame."""
-        if self._channel is None:
+        if self.channel is None:
             mono = mix_channels(captured, self._channels)
         else:
-            mono = pick_channel(captured, self._channels, self._channel)
+            mono = pick_channel(captured, self._channels, self.channel)
         if self._level is None:
             return mono
         pcm, clipped = self._level.process(mono)

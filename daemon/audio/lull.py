@@ -1,54 +1,141 @@
-"""While nobody speaks, captured periods are handed on several at a time. Pure."""
+"""While nobody speaks, most of what is captured is kept back and forgotten unheard. Pure."""
 
 from __future__ import annotations
 
-import math
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 BURST_S = 0.1
-"""Whoever begins faintly is heard so much later at most; the pre-roll is longer."""
+"""How often it is looked whether something stands out: a voice is heard so much later at most."""
 
-_STANDS_OUT = 2.0  # 3 dB, well below what a voice detector takes for speech
-_RISE = 1.01  # of the floor, a period: a louder noise is the new silence within seconds
+KEPT_S = 1.0
+"""So much from before it goes on with what stands out: the gate's pre-roll, and what detectors settle by."""
 
-_SILENCE = 16.0  # the power of samples of 4, -78 dBFS: of what is fainter nothing stands out
+SAMPLED = 10
+"""Of what is forgotten, one burst of so many goes on all the same: detectors learn the noise from it."""
+
+LEARNT_S = 3.0
+"""The floor is the lowest level in so much of what went on: detectors remember as long."""
+
+_PLAIN = 2.5  # 4 dB: what a voice detector takes for speech is 6 to 8 dB above the noise
+_BRIGHT = 2.2  # 3.4 dB, where it takes 5 to 6
+_SILENCE = 1.0  # the power of samples of 1, -90 dBFS: of what is fainter nothing stands out
+_BAND_HZ = 16000  # detectors hear no finer
+_RUMBLE_HZ = 200  # means of 5 ms are taken out: 3 dB at 90 Hz, 15 at 20
+_PARTS = 5  # of a burst: an "s" may last 40 ms
+
+Level = tuple[float, float, float]
+"""Mean powers of a burst: of its samples, of their differences, and of these in its two loudest parts."""
 
 
 class Lull:
-    """Keeps periods back until they are a burst, or one of them stands out of those before.
+    """Hands captured sound on in bursts, and only some of them while none stands out of those before.
 
-    Each step from the device to the detector then costs once per burst: a box that only listens for speech,
-    at 48 kHz, takes a third of the instructions it takes with a step for every 20 ms. What a burst holds is
-    what its periods hold, so that a sound that does not stand out here is late, never lost. Bound:
-    `BURST_S`. On the device's thread.
+    Whatever stands out goes on with all that is still kept: what comes after this hears the second before
+    and the beginning, without a gap. So does everything while the floor is not known: for `LEARNT_S` at
+    first, and after the noise has risen; and what is never steady, as music. A voice so faint that it does
+    not stand out is late, or lost. Bound: `KEPT_S`. On the device's thread.
     """
 
-    def __init__(self, period_s: float) -> None:
-        """Without numpy nothing is kept back: to look at each sample would cost what is saved."""
+    def __init__(self, rate_hz: int, channels: int, channel: int | None, period_s: float) -> None:
+        """Listens to `channel` of interleaved periods, None for all of them.
+
+        Without numpy every period goes on: to look at each sample would cost what is saved.
+        """
         try:
             import numpy as np
         except ImportError:
-            self._burst_periods = 1
+            self._burst_periods = 0
         else:
             self._np = np
             self._burst_periods = max(1, round(BURST_S / period_s))
-        self._held: list[bytes] = []
-        self._floors = (math.inf, math.inf)
+        burst_s = max(1, self._burst_periods) * period_s
+        self._channels = channels
+        self._picked = range(channels) if channel is None else (channel,)
+        self._smooth = max(1, rate_hz // _BAND_HZ)
+        self._block = max(1, rate_hz // _RUMBLE_HZ)
+        self._kept_bursts = round(KEPT_S / burst_s)
+        self._held: list[bytes] = []  # periods of the next burst
+        self._kept: deque[tuple[bytes, Level]] = deque()
+        self._learnt_bursts = round(LEARNT_S / burst_s)
+        self._learnt: deque[Level] = deque(maxlen=self._learnt_bursts)  # of what went on
+        self._floor = (0.0, 0.0)
+        self._forgotten = 0
 
-    def feed(self, period: bytes, *, hurry: bool) -> bytes:
-        """All that is to go on now, perhaps nothing; with `hurry`, everything."""
+    def feed(self, period: bytes, *, hurry: bool) -> list[bytes]:
+        """What is to go on now, in order, perhaps nothing; with `hurry`, everything."""
         held = self._held
         held.append(period)
-        if len(held) < self._burst_periods and not hurry and not self._stands_out(period):
-            return b""
-        self._held = []
-        return b"".join(held) if len(held) > 1 else period
+        if len(held) < self._burst_periods and not hurry:
+            return []
+        burst = b"".join(held)
+        held.clear()
+        if hurry or not self._burst_periods:
+            return [*self._let_go(), burst]
+        level = self._level(burst)
+        self._kept.append((burst, level))
+        if self._stands_out(level):
+            return self._let_go()
+        plain, bright = self._floor
+        self._floor = min(plain, level[0]), min(bright, level[1])
+        return self._oldest() if len(self._kept) > self._kept_bursts else []
 
-    def _stands_out(self, period: bytes) -> bool:
+    def _stands_out(self, level: Level) -> bool:
         """By its power, which a hum can hide a voice from, or by that of its differences, which it cannot."""
-        samples = self._np.frombuffer(period, self._np.int16).astype(self._np.float32)
-        silence = _SILENCE * len(samples)
-        power = float(samples.dot(samples)) + silence
-        steps = power - float(samples[1:].dot(samples[:-1]))
-        plain, bright = self._floors
-        self._floors = min(power, plain * _RISE), min(steps, bright * _RISE)
-        return power > plain * _STANDS_OUT or steps > bright * _STANDS_OUT
+        plain, bright = self._floor
+        known = len(self._learnt) == self._learnt_bursts
+        return not known or level[0] > plain * _PLAIN or level[2] > bright * _BRIGHT
+
+    def _let_go(self) -> list[bytes]:
+        bursts = [burst for burst, _ in self._kept]
+        self._learnt.extend(level for _, level in self._kept)
+        self._kept.clear()
+        self._find_floor()
+        return bursts
+
+    def _oldest(self) -> list[bytes]:
+        burst, level = self._kept.popleft()
+        self._forgotten += 1
+        if self._forgotten % SAMPLED:
+            return []
+        self._learnt.append(level)
+        self._find_floor()
+        return [burst]
+
+    def _find_floor(self) -> None:
+        levels = [*self._learnt, *(level for _, level in self._kept)]
+        if levels:
+            self._floor = min(level[0] for level in levels), min(level[1] for level in levels)
+
+    def _level(self, burst: bytes) -> Level:
+        """Without rumble, and without what is too high for a detector."""
+        np, smooth, block = self._np, self._smooth, self._block
+        samples = self._picked_samples(burst)
+        count = max(0, len(samples) - 2 * smooth) // (_PARTS * block) * _PARTS * block
+        if not count:
+            return 0.0, 0.0, 0.0
+        smoothed = samples[: count + smooth]
+        for at in range(1, smooth):
+            smoothed = smoothed + samples[at : at + count + smooth]
+        heard = smoothed[:count]
+        means = np.add.reduce(heard.reshape(-1, block), axis=1)
+        plain = float(heard.dot(heard)) - float(means.dot(means)) / block
+        steps = smoothed[smooth:] - heard
+        steps *= steps
+        parts = sorted(np.add.reduce(steps.reshape(_PARTS, -1), axis=1).tolist())
+        unit = count * smooth * smooth  # samples, each the sum of `smooth`
+        bright, brightest = sum(parts), sum(parts[-2:]) * _PARTS / 2
+        return plain / unit + _SILENCE, bright / unit + _SILENCE, brightest / unit + _SILENCE
+
+    def _picked_samples(self, burst: bytes) -> npt.NDArray[np.float32]:
+        samples = self._np.frombuffer(burst, self._np.int16)
+        if self._channels == 1:
+            return samples.astype(self._np.float32)
+        picked: npt.NDArray[np.float32] = samples.reshape(-1, self._channels)[:, self._picked].sum(
+            axis=1, dtype=self._np.float32
+        )
+        return picked
