@@ -142,10 +142,11 @@ class Conductor:
                 except Exception as error:  # supervision point: a bug costs one event, not the box
                     log.exception("error of ours at %s", event)
                     self.on_bug(event, error)
+                    self._rearm()
         finally:
             self._pumping = False
-        self._rearm()
         if moved:
+            self._rearm()
             self.on_settled()
 
     def _take(self, event: ev.Event) -> bool:

@@ -6,8 +6,8 @@ A polyphase FIR filter, designed for each pair of rates: level to 7/8 of half th
 What decides between recipes is how much sound one keeps to itself while periods run through: every answer
 and every interruption waits for it. The most that each held back in 2 s of 20 ms periods, in ms; its level at
 the end of that band (or at 7 kHz); ms of a desktop core per second of sound. This filter's is older than its
-float32, with which a Cortex-A53 takes 116 thousand instructions for 20 ms from 48 to 24 kHz, 172 before, and
-64 from 24 to 48 in pieces of 250 ms, 131 before:
+float32, with which a Cortex-A53 takes 109 thousand instructions for 20 ms from 48 to 24 kHz, 172 before, and
+60 from 24 to 48 in pieces of 250 ms, 131 before:
 
     from, to (kHz)  this filter      soxr LQ           soxr MQ, HQ       soxr vr
     48, 24          1.2   0 dB 1.1   20.4   0 dB 0.2   38.3   0 dB 0.2    5.0   0 dB 0.8
@@ -39,7 +39,7 @@ PASS_BAND = 7 / 8  # of half the lower rate, which is where the stop band begins
 STOP_BAND_DB = 60.0
 MAX_PHASES = 640  # 11.025 to 48 kHz; table and effort grow with it, to 0.5 MB and 3 ms a second there
 _SCALE = 2**24  # a coefficient of 1
-_GROUPS = 8
+_GROUPS = 10
 """In a block. It is always multiplied as a whole, and a group always as the same row of the same matrix: its
 frames are the same to the last bit however a stream is cut, though a float32 does not hold them exactly."""
 
