@@ -39,7 +39,7 @@ bench-check: ## fail if a conversation takes 5 % more instructions or memory tha
 	.venv/bin/python -m tests.bench.check
 
 unit: setup ## run the tests that take seconds
-	.venv/bin/python -m pytest -n auto tests/daemon tests/hw tests/test_architecture.py -m "not long" --hypothesis-profile=desk
+	.venv/bin/python -m pytest --processes=$(shell nproc) tests/daemon tests/hw tests/test_architecture.py -m "not long" --hypothesis-profile=desk
 
 lint: setup ## judge style
 	.venv/bin/ruff check .

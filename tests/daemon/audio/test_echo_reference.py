@@ -14,11 +14,12 @@ LATENCY_MS = 5.0
 WANTED_MS = 1000 * MARGIN_S + LATENCY_MS
 """The microphone is `LATENCY_MS` late with what it captured, so the reference is that much more ahead."""
 
+ONE_RAMP = array("h", range(-30_000, 30_000)).tobytes()
+
 
 def _ramp(frames: int) -> bytes:
     """Every sample says where it is, modulo 60000: still so after reading between two of them."""
-    once = array("h", range(-30_000, 30_000)).tobytes()
-    return (once * (frames // 60_000 + 1))[: 2 * frames]
+    return (ONE_RAMP * (frames // 60_000 + 1))[: 2 * frames]
 
 
 def _leads_ms(cards: TwoCards, seconds: float) -> list[float]:
