@@ -1,7 +1,7 @@
 """Runs what was collected in several processes, copies of the one that collected; a plugin of pytest.
 
 pytest-xdist has every process load and collect all tests anew, and tell of each one by a handful of messages:
-for the 5,900 tests of `make unit`, on a busy machine, 51 s of two processors instead of 36; one alone takes 34.
+for the 5,900 tests of `make unit`, on a busy machine, 51 s of two processors, not 36; one alone takes 34.
 """
 
 from __future__ import annotations
