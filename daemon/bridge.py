@@ -103,9 +103,9 @@ class SpeakerTap:
             if self.first_audio_at is None and (tag := ring.next_tag) and tag.response_id != OWN:
                 self.first_audio_at = self._loop.time()
             frames = ring.pull(n_frames)
-            drained = any(isinstance(e, Drained) for e in ring.poll(audible_frame))
+            news = ring.poll(audible_frame)
             epoch = self._epoch
-        if drained:
+        if news and isinstance(news[-1], Drained):
             call_soon(self._loop, self._drained, epoch)
         sounding = self._gain.apply(frames)
         if self.on_played is not None:

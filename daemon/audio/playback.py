@@ -214,6 +214,8 @@ class PlaybackRing:
             return []
         self._advance(audible_frame)
         whole = [tag for tag, part in self._parts.items() if part.wholly_heard]
+        if not whole:
+            return []
         for tag in whole:
             self._end(tag)
         events: list[PartHeard | Drained] = [PartHeard(tag) for tag in whole]
