@@ -163,7 +163,7 @@ class Conductor:
         if self.appliance.turn is Turn.CLOSING:
             self.exchanges.released(now)
         self._share_floor(now)
-        return not isinstance(event, ev.MicPeriod) or commands not in ([], [ev.UploadPeriod()])
+        return not isinstance(event, ev.MicPeriod) or any(type(c) is not ev.UploadPeriod for c in commands)
 
     def _unask(self, now: float) -> None:
         """An answer that the agents asked for and that has not begun is not wanted any more."""

@@ -120,6 +120,10 @@ class Uplink:
 
         Call it only while the link is ready.
         """
+        if most is None and not self._retaining:
+            ready = list(self._kept)
+            self._forget_kept()
+            return ready
         end = len(self._kept) if most is None else min(len(self._kept), self._sent_batches + most)
         ready = list(islice(self._kept, self._sent_batches, end))
         self._sent_batches = end
