@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses an interpreter for the virtual environments.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test machines hil bench bench-check unit lint types format install uninstall deb clean
+.PHONY: help setup demo test untimed timed machines hil bench bench-check unit lint types format install uninstall deb clean
 export PYTHON PURGE
 # Or pytest rewrites every test and every daemon that a test starts is compiled, each time anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -17,9 +17,14 @@ demo: ## hold a conversation without key or hardware
 	@.ci/setup device
 	.venv/bin/harkd demo
 
-test: ## run every test, also on a virtual sound card and with other people's clients
+test: untimed timed ## run every test, also on a virtual sound card and with other people's clients
+
+untimed: # what passes however slowly, so other things may run beside it
 	@.ci/setup test
 	.venv/bin/python -m pytest -n auto --dist worksteal -m "not (system or alone or machines)"
+
+timed: # what measures in real time, so nothing may
+	@.ci/setup test
 	.venv/bin/python -m pytest -m "system or alone"
 
 machines: ## try the package and the unit on other Debians, Pythons and processors, under a systemd of their own; as root
