@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 
 PASS_BAND = 7 / 8  # of half the lower rate, which is where the stop band begins
 STOP_BAND_DB = 60.0
-MAX_PHASES = 640  # 11.025 to 48 kHz; table and effort grow with it, to 0.5 MB and 3 ms a second there
+MAX_PHASES = 640  # 11.025 to 48 kHz; table and effort grow with it
 _SCALE = 2**24  # a coefficient of 1
 _GROUPS = 10
 """In a block. It is always multiplied as a whole, and a group always as the same row of the same matrix: its
 frames are the same to the last bit however a stream is cut, though a float32 does not hold them exactly."""
 
-_MOST_BLOCKS = 32  # at once; an answer comes in pieces of a quarter of a second
+_AT_ONCE_S = 0.3  # an answer comes in pieces of a quarter of a second
 
 
 def can_convert(from_hz: int, to_hz: int) -> bool:
@@ -100,10 +100,11 @@ class _PolyphaseStream:
             ) from error
         self._np = np
         self._filter = rate = _designed(from_hz, to_hz)
-        self._recent = np.zeros(_MOST_BLOCKS * rate.block_in + 2 * rate.half_taps, np.float32)
-        self._windows = [part.windows(self._recent, rate.block_in) for part in rate.parts]
+        blocks = max(3, round(_AT_ONCE_S * from_hz / rate.block_in))
+        self._recent = np.zeros(blocks * rate.block_in + 2 * rate.half_taps, np.float32)
+        self._windows = [part.windows(self._recent, blocks, rate.block_in) for part in rate.parts]
         left_over = rate.block_in + rate.early
-        self._at_once = (_MOST_BLOCKS * rate.block_in - left_over) * SAMPLE_BYTES
+        self._at_once = (blocks * rate.block_in - left_over) * SAMPLE_BYTES
         self._low, self._high = np.array(-32768, np.float32), np.array(32767, np.float32)
         self._restart()
 
@@ -177,13 +178,13 @@ class _Part:
     first_in: int
     coefficients: npt.NDArray[np.float32]  # frames in x frames out
 
-    def windows(self, recent: npt.NDArray[np.float32], block_in: int) -> npt.NDArray[np.float32]:
+    def windows(self, recent: npt.NDArray[np.float32], blocks: int, block_in: int) -> npt.NDArray[np.float32]:
         """Blocks x groups x the frames in of each group: they overlap, and change with `recent`."""
         import numpy as np
 
         frame = recent.itemsize
         strides = (block_in * frame, block_in // _GROUPS * frame, frame)
-        shape = (_MOST_BLOCKS, _GROUPS, len(self.coefficients))
+        shape = (blocks, _GROUPS, len(self.coefficients))
         return np.ndarray(shape, np.float32, recent, self.first_in * frame, strides)
 
 
