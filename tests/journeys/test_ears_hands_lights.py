@@ -382,6 +382,34 @@ async def test_hands_free_sends_only_speech_where_that_is_wanted() -> None:
         assert box.server.appended() == sent
 
 
+class AskedDetector(FakeVoiceDetector):
+    """Counts what it is asked about."""
+
+    asked = 0
+
+    def is_speech(self, window: bytes) -> bool:
+        self.asked += 1
+        return super().is_speech(window)
+
+
+@virtual
+async def test_a_voice_after_a_long_silence_goes_up_whole_and_within_100_ms() -> None:
+    """Most of the silence is never listened to."""
+    listener = AskedDetector(rate_hz=RATE_HZ, window_ms=10, threshold=1000)
+    talk = TalkSettings(mode=TalkMode.HANDS_FREE)
+    async with made(talk, devices={"detector": listener}, gate=GateSettings()) as box:
+        await box.live(800)
+        asked = listener.asked
+        await box.live(1000)
+        assert 50 <= listener.asked - asked <= 150  # of 1000 windows
+        await box.live(18, spoken(500)[: PERIOD_FRAMES * 2 * 18])
+        assert box.server.appended() != b""
+        await box.live(182, spoken(500)[PERIOD_FRAMES * 2 * 18 :])
+        sent = box.server.appended()
+        assert spoken(500) in sent
+        assert 0.3 <= sent.index(spoken(500)) / 2 / RATE_HZ <= 0.6
+
+
 @virtual
 async def test_levels_are_told_from_the_last_moments() -> None:
     async with made(sound=SoundSettings(CaptureSettings(high_pass_hz=0, gain_db=6.0))) as box:
