@@ -145,7 +145,9 @@ class Ears:
         return kept[len(kept) - min(wanted, len(kept)) :]
 
     def levels(self) -> Levels:
-        """How loud the last `METER_MS` were."""
+        """How loud the last `METER_MS` were of what was listened to: `daemon.audio.lull` leaves out most of a
+        long silence.
+        """
         meter = LevelMeter(self.rate_hz)
         recent = self._recent.take()
         self._recent.push(recent)
