@@ -60,6 +60,7 @@ class Lull:
             self._burst_periods = 0
         else:
             self._np = np
+            self._ones = np.ones(rate_hz, np.float32)
             self._burst_periods = max(1, round(BURST_S / period_s))
         burst_s = max(1, self._burst_periods) * period_s
         self._channels = channels
@@ -121,7 +122,7 @@ class Lull:
 
     def _level(self, burst: bytes) -> Level:
         """Without rumble, and without what is too high for a detector."""
-        np, smooth, block = self._np, self._smooth, self._block
+        smooth, block = self._smooth, self._block
         samples = self._picked_samples(burst)
         count = max(0, len(samples) - 2 * smooth) // (_PARTS * block) * _PARTS * block
         if not count:
@@ -130,11 +131,11 @@ class Lull:
         for at in range(1, smooth):
             smoothed = smoothed + samples[at : at + count + smooth]
         heard = smoothed[:count]
-        means = np.add.reduce(heard.reshape(-1, block), axis=1)
+        means = heard.reshape(-1, block).dot(self._ones[:block])
         plain = float(heard.dot(heard)) - float(means.dot(means)) / block
         steps = smoothed[smooth:] - heard
         steps *= steps
-        parts = sorted(np.add.reduce(steps.reshape(_PARTS, -1), axis=1).tolist())
+        parts = sorted(steps.reshape(_PARTS, -1).dot(self._ones[: count // _PARTS]).tolist())
         unit = count * smooth * smooth  # samples, each the sum of `smooth`
         bright, brightest = sum(parts), sum(parts[-2:]) * _PARTS / 2
         return plain / unit + _SILENCE, bright / unit + _SILENCE, brightest / unit + _SILENCE
