@@ -97,7 +97,6 @@ if TYPE_CHECKING:
         MCPToolSpec,
     )
     from daemon.realtime.model import (
-        OpenAIRealtimeSIPModel,
         OpenAIRealtimeWebSocketModel,
         RealtimeModel,
     )
@@ -156,6 +155,9 @@ if TYPE_CHECKING:
         RealtimeSessionModelSettings,
         RealtimeTurnDetectionConfig,
         TransportConfig,
+    )
+    from daemon.realtime.sip_model import (
+        OpenAIRealtimeSIPModel,
     )
     from daemon.realtime.tool_guardrails import (
         ToolGuardrailFunctionOutput,

@@ -7,8 +7,10 @@ from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar, Literal
 
 from daemon.realtime.errors import UserError, did_you_mean
-from daemon.realtime.history import HistoryItem
+from daemon.realtime.history import History, HistoryItem
 from daemon.records import dataclass
+
+NEWEST_ITEMS = 8
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
@@ -184,6 +186,12 @@ def realtime_items(
         for gone in made.keys() - {item.item_id for item in known}:
             del made[gone]
     return items
+
+
+def newest_item(history: History, item_id: str, written: Collection[str]) -> RealtimeItem | None:
+    """One item, if it is among the newest; the first of these does not know its predecessor."""
+    newest = realtime_items(history.newest(NEWEST_ITEMS), written)
+    return next((item for item in newest[1:] if item.item_id == item_id), None)
 
 
 def _converted(

@@ -53,6 +53,9 @@ class Leading:
         self._lead: Lead | None = None
         self._before: dict[str, Lead] = {}  # by the id of the update the server may still refuse
 
+    def heard_audio(self) -> None:
+        self.audio_heard = True
+
     @property
     def has_begun(self) -> bool:
         return self._lead is not None

@@ -208,27 +208,32 @@ class RealtimeLink:
     def _flush(self, *, sending: bool) -> None:
         self._flushing = True
         try:
-            while self.protocol.has_events or (sending and self.protocol.has_frames):
-                if sending:
-                    self._send_frames()
-                self._tell_events()
+            going_on = True
+            while going_on:
+                sent = sending and self._send_frames()
+                going_on = self._tell_events() or sent
         finally:
             self._flushing = False
         if self._transport is None and self.resting and self.protocol.response_active:
             self.connect_now()
         self._rearm()
 
-    def _send_frames(self) -> None:
-        for frame in self.protocol.frames_to_send():
+    def _send_frames(self) -> bool:
+        """Whether there were any."""
+        frames = self.protocol.frames_to_send()
+        for frame in frames:
             if self._transport is None or self._broken is not None:
                 break
             try:
                 self._transport.send(frame)
             except (UplinkCongested, TransportClosed) as error:
                 self._break(error)
+        return bool(frames)
 
-    def _tell_events(self) -> None:
-        for event in self.protocol.events():
+    def _tell_events(self) -> bool:
+        """Whether there were any."""
+        events = self.protocol.events()
+        for event in events:
             if isinstance(event, RealtimeModelSessionReadyEvent):
                 self._ready_at = asyncio.get_running_loop().time()
             elif isinstance(event, RealtimeModelSessionRefusedEvent):
@@ -238,6 +243,7 @@ class RealtimeLink:
                 )
                 self._break(error)
             self._on_event(event)
+        return bool(events)
 
     def _break(self, error: Exception) -> None:
         """End the connection from outside the task that reads it."""
@@ -290,7 +296,7 @@ class RealtimeLink:
         loop = asyncio.get_running_loop()
         self.protocol.receive(frame, loop.time())
         self._flush(sending=False)
-        if self.protocol.has_frames:
+        if self.protocol.has_output:
             loop.call_soon(self.flush)
 
     def _retry_in_s(self, reason: Exception) -> float | None:

@@ -35,7 +35,7 @@ HOMES = {
     """,
     "mcp_tools": """MCPConfig MCPServer MCPToolSpec""",
     "listeners": "RealtimeModelListener",
-    "model": "OpenAIRealtimeSIPModel OpenAIRealtimeWebSocketModel RealtimeModel",
+    "model": "OpenAIRealtimeWebSocketModel RealtimeModel",
     "model_events": """
         RealtimeModelAudioDoneEvent RealtimeModelAudioEvent RealtimeModelAudioInterruptedEvent
         RealtimeModelConnectionStatusEvent RealtimeModelEndOfStreamEvent RealtimeModelErrorEvent
@@ -59,6 +59,7 @@ HOMES = {
         RealtimeInputAudioTranscriptionConfig RealtimeModelConfig RealtimeModelTracingConfig
         RealtimeRunConfig RealtimeSessionModelSettings RealtimeTurnDetectionConfig TransportConfig
     """,
+    "sip_model": """OpenAIRealtimeSIPModel""",
     "tool_guardrails": """
         ToolGuardrailFunctionOutput ToolInputGuardrail ToolInputGuardrailData ToolOutputGuardrail
         ToolOutputGuardrailData tool_input_guardrail tool_output_guardrail

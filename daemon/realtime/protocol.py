@@ -37,8 +37,7 @@ class RealtimeProtocol:
     running when a connection is lost dies with it: `RealtimeModelTurnEndedEvent` with status "lost" says so
     once. Only `history` and the wanted session configuration survive; with `replay` every new connection is
     told the history's words before anything else. With `raw_events` each server event is also told as it
-    came, before what it means. Nothing a server sends makes any method raise; arguments that JSON cannot
-    hold do.
+    came, before what it means. No method raises for what a server sends; some do for what JSON cannot hold.
     """
 
     def __init__(self, session: Mapping[str, Any], *, replay: bool = True, raw_events: bool = False) -> None:
@@ -156,12 +155,8 @@ class RealtimeProtocol:
         return 0.0 if self._connected_at is None else now - self._connected_at
 
     @property
-    def has_frames(self) -> bool:
-        return bool(self._frames)
-
-    @property
-    def has_events(self) -> bool:
-        return bool(self._events)
+    def has_output(self) -> bool:
+        return bool(self._frames or self._events)
 
     def frames_to_send(self) -> list[str]:
         frames, self._frames = self._frames, []

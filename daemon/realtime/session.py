@@ -21,7 +21,7 @@ from daemon.realtime.guardrails import OutputGuardrailResult, TextCheck
 from daemon.realtime.handoffs import Handoff
 from daemon.realtime.history_update import history_update
 from daemon.realtime.hook_runner import HookRunner
-from daemon.realtime.items import MadeItems, RealtimeItem, realtime_items
+from daemon.realtime.items import MadeItems, RealtimeItem, newest_item, realtime_items
 from daemon.realtime.lead import Lead
 from daemon.realtime.leading import Leading
 from daemon.realtime.mcp_runner import McpRunner
@@ -44,11 +44,6 @@ log = logging.getLogger("harkd.session")
 
 MAX_WRITTEN = 2_000
 """Ids of written messages remembered, as many as the history keeps items."""
-
-NEWEST_ITEMS = 8
-
-TOLD_OF_ITEMS = ("conversation.item.done", "conversation.item.retrieved")
-"""Server events of which more is wanted than the model says."""
 
 _STOP = inp.RealtimeModelSendInterrupt(force_response_cancel=True)
 
@@ -417,9 +412,6 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
     def _tool_call(self, event: rt.RealtimeModelToolCallEvent) -> None:
         self._tools.start(event, self._turns.lead_of(event.response_id, self.leading).tools)
 
-    def _audio(self, event: rt.RealtimeModelAudioEvent) -> None:
-        self._leads.audio_heard = True
-
     def _interrupted(self, event: rt.RealtimeModelAudioInterruptedEvent) -> None:
         """Where answers are text, one that is cut off without any part of it heard interrupts no audio."""
         if event.item_id is not None or not self.leading.written:
@@ -443,12 +435,10 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
             self._put_history_changed()
 
     def _item(self, item_id: str) -> RealtimeItem | None:
-        """One item of the history, as a rule of the newest; the first of these does not know its
-        predecessor."""
-        newest = realtime_items(self._model.history.newest(NEWEST_ITEMS), self._written)
-        found = [item for item in newest[1:] if item.item_id == item_id]
-        found = self._stored.fill(found) or [item for item in self.history if item.item_id == item_id]
-        return found[0] if found else None
+        """One item of the history, as a rule of the newest."""
+        newest = newest_item(self._model.history, item_id, self._written)
+        found = self._stored.fill([newest]) if newest else self.history
+        return next((item for item in found if item.item_id == item_id), None)
 
     def _committed(self, event: rt.RealtimeModelInputCommittedEvent) -> None:
         if self._stored.enabled:
@@ -456,19 +446,13 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
             self.soon(self.send(retrieve), "retrieve audio")
 
     def _raw(self, event: rt.RealtimeModelRawServerEvent) -> None:
-        if event.data.get("type") in TOLD_OF_ITEMS:
+        if "item" in event.data:
             self._mcp.see(event.data)
             self._stored.see(event.data)
 
     def _put_history_changed(self) -> None:
         self._queue.put(HISTORY_CHANGED)
         self._more.set()
-
-    def _refused(self, event: rt.RealtimeModelErrorEvent) -> None:
-        self._leads.refused(event.event_id)
-
-    def _connection(self, event: rt.RealtimeModelConnectionStatusEvent) -> None:
-        self._leads.reconnected()
 
     # ---- guardrails ------------------------------------------------------------------------------
 
@@ -498,15 +482,15 @@ class RealtimeSession(Generic[TContext], AsyncIterator[ev.RealtimeSessionEvent])
 _REACTIONS: dict[type, Callable[[RealtimeSession[Any], Any], None]] = {
     rt.RealtimeModelTurnStartedEvent: RealtimeSession._turn_started,
     rt.RealtimeModelTurnEndedEvent: RealtimeSession._turn_ended,
-    rt.RealtimeModelAudioEvent: RealtimeSession._audio,
+    rt.RealtimeModelAudioEvent: lambda session, _: session._leads.heard_audio(),
     rt.RealtimeModelAudioInterruptedEvent: RealtimeSession._interrupted,
     rt.RealtimeModelTranscriptDeltaEvent: RealtimeSession._words,
     rt.RealtimeModelToolCallEvent: RealtimeSession._tool_call,
     rt.RealtimeModelSpeechStartedEvent: RealtimeSession._speech_started,
     rt.RealtimeModelItemUpdatedEvent: RealtimeSession._item_updated,
     rt.RealtimeModelItemDeletedEvent: lambda session, _: session._put_history_changed(),
-    rt.RealtimeModelErrorEvent: RealtimeSession._refused,
-    rt.RealtimeModelConnectionStatusEvent: RealtimeSession._connection,
+    rt.RealtimeModelErrorEvent: lambda session, event: session._leads.refused(event.event_id),
+    rt.RealtimeModelConnectionStatusEvent: lambda session, _: session._leads.reconnected(),
     rt.RealtimeModelEndOfStreamEvent: lambda session, _: session._end(),
     rt.RealtimeModelInputCommittedEvent: RealtimeSession._committed,
     rt.RealtimeModelRawServerEvent: RealtimeSession._raw,
