@@ -74,7 +74,7 @@ class Conductor:
         self.last_errors = self._complaints.last
         self.ears = ears
         self._gate_settings = gate
-        self._gate = gate_for(self._gate_settings, self.ears.rate_hz, self.ears.window_ms)
+        self._gate = gate_for(gate, ears.rate_hz, ears.window_ms)
         self._windows: list[bool] = []  # of the captured period being decided on
         self._sound = sound
         self._onlookers = list(onlookers)
@@ -218,8 +218,8 @@ class Conductor:
         """Take one captured period, mono at the microphone's rate; nothing while muted."""
         if self.appliance.muted:
             return
-        unasked = self._gate is None and self.appliance.turn is Turn.LIVE  # all goes up, whoever speaks
-        heard = self.ears.hear(mono, asked=not unasked)
+        all_goes_up = self._gate is None and self.appliance.turn is Turn.LIVE
+        heard = self.ears.hear(mono, asked=not all_goes_up)
         for event in heard.events:
             self.step(event)
         self._period, self._windows = mono, heard.windows
@@ -290,9 +290,6 @@ class Conductor:
         if event.status not in ("completed", "cancelled"):
             self.exchanges.note(f"{event.status}: {event.detail}" if event.detail else event.status)
         self.step(ev.AnswerEnded(event.response_id, event.status, event.detail))
-
-    def _tool_called(self, event: rt.RealtimeModelToolCallEvent) -> None:
-        self.exchanges.called(event.call_id)
 
     def _item_updated(self, event: rt.RealtimeModelItemUpdatedEvent) -> None:
         if self.exchanges.calls:
@@ -493,7 +490,7 @@ _ON_MODEL_EVENT: dict[type, Callable[[Conductor, Any], None]] = {
     rt.RealtimeModelTurnStartedEvent: Conductor._turn_started,
     rt.RealtimeModelTurnEndedEvent: Conductor._turn_ended,
     rt.RealtimeModelTranscriptDeltaEvent: Conductor._transcript_delta,
-    rt.RealtimeModelToolCallEvent: Conductor._tool_called,
+    rt.RealtimeModelToolCallEvent: lambda conductor, event: conductor.exchanges.called(event.call_id),
     rt.RealtimeModelItemUpdatedEvent: Conductor._item_updated,
     rt.RealtimeModelInputAudioTranscriptionCompletedEvent: Conductor._user_said,
     rt.RealtimeModelSpeechStartedEvent: Conductor._speech_started,
