@@ -337,7 +337,8 @@ class _Side:
     @property
     def format_accepted(self) -> bool:
         """What the device talks now is what the box was told last."""
-        return self.device.format == self._accepted
+        now = self.device.format
+        return now is self._accepted or now == self._accepted
 
     def accept_format(self) -> None:
         self._accepted = self.device.format

@@ -82,6 +82,7 @@ def _converse(client: str, plan: Plan, counter: Counter | None) -> Run:
 
 def listening_per_s() -> float:
     """Instructions of a second in which only the voice detector works."""
+    stay(LISTENING, 0.1)  # what it compiles is kept
     short, long = (stay(LISTENING, seconds, counter=VALGRIND)[0] for seconds in (LISTENED_S, 2 * LISTENED_S))
     assert short.instructions is not None
     assert long.instructions is not None

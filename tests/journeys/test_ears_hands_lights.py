@@ -393,7 +393,7 @@ class AskedDetector(FakeVoiceDetector):
 
 
 @virtual
-async def test_a_voice_after_a_long_silence_goes_up_whole_and_within_100_ms() -> None:
+async def test_a_voice_after_a_long_silence_goes_up_whole_and_within_200_ms() -> None:
     """Most of the silence is never listened to."""
     listener = AskedDetector(rate_hz=RATE_HZ, window_ms=10, threshold=1000)
     talk = TalkSettings(mode=TalkMode.HANDS_FREE)
@@ -401,10 +401,10 @@ async def test_a_voice_after_a_long_silence_goes_up_whole_and_within_100_ms() ->
         await box.live(800)
         asked = listener.asked
         await box.live(1000)
-        assert 50 <= listener.asked - asked <= 150  # of 1000 windows
-        await box.live(18, spoken(500)[: PERIOD_FRAMES * 2 * 18])
+        assert 20 <= listener.asked - asked <= 100  # of 1000 windows
+        await box.live(28, spoken(500)[: PERIOD_FRAMES * 2 * 28])
         assert box.server.appended() != b""
-        await box.live(182, spoken(500)[PERIOD_FRAMES * 2 * 18 :])
+        await box.live(172, spoken(500)[PERIOD_FRAMES * 2 * 28 :])
         sent = box.server.appended()
         assert spoken(500) in sent
         assert 0.3 <= sent.index(spoken(500)) / 2 / RATE_HZ <= 0.6

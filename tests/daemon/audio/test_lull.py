@@ -50,29 +50,29 @@ def settled(periods: list[bytes]) -> Lull:
 
 
 @pytest.mark.parametrize("amplitude", [0, 2, 60, 3000])
-def test_at_first_all_goes_on_in_bursts_of_100_ms(amplitude):
-    assert bursts(a_lull(), room(amplitude, LEARNING)) == [[], [], [], [], [5]] * 30
+def test_at_first_all_goes_on_in_bursts_of_200_ms(amplitude):
+    assert bursts(a_lull(), room(amplitude, LEARNING)) == [*[[]] * 9, [10]] * 15
 
 
 @pytest.mark.parametrize("amplitude", [0, 2, 60, 3000])
-def test_of_steady_noise_one_burst_of_ten_goes_on(amplitude):
-    heard = bursts(a_lull(), room(amplitude, LEARNING + 50 + 500))[LEARNING + 50 :]
-    assert [burst for at_once in heard for burst in at_once] == [5] * 10
+def test_of_steady_noise_one_burst_of_twenty_goes_on(amplitude):
+    heard = bursts(a_lull(), room(amplitude, LEARNING + 50 + 600))[LEARNING + 50 :]
+    assert [burst for at_once in heard for burst in at_once] == [10] * 3
 
 
-def test_what_stands_out_goes_on_within_100_ms_with_the_second_before():
+def test_what_stands_out_goes_on_within_200_ms_with_the_second_before():
     lull = settled(room(60, 400))
-    assert bursts(lull, room(180, 5)) == [[], [], [], [], [5] * 11]
-    assert bursts(lull, room(180, 5)) == [[], [], [], [], [5]]
+    assert bursts(lull, room(180, 10)) == [*[[]] * 9, [10] * 6]
+    assert bursts(lull, room(180, 10)) == [*[[]] * 9, [10]]
 
 
 def test_a_hiss_over_a_louder_hum_stands_out():
-    assert bursts(settled(hum(400)), hum(5, hiss=300))[-1] == [5] * 11
+    assert bursts(settled(hum(400)), hum(10, hiss=300))[-1] == [10] * 6
 
 
 def test_a_short_hiss_stands_out():
     lull = settled(room(60, 400))
-    assert bursts(lull, [*room(60, 3), noise(110, 1), noise(110, 2)])[-1] == [5] * 11
+    assert bursts(lull, [*room(60, 8), noise(110, 1), noise(110, 2)])[-1] == [10] * 6
 
 
 def test_rumble_does_not_stand_out():
@@ -86,8 +86,8 @@ def test_rumble_does_not_stand_out():
 def test_a_fan_switched_on_becomes_the_new_silence_within_4_s():
     lull = settled(room(100, 400))
     heard = bursts(lull, room(1000, 700, seed=1))
-    assert heard[4] == [5] * 11
-    assert sum(map(len, heard[200:])) <= 10
+    assert heard[9] == [10] * 6
+    assert sum(map(len, heard[200:])) <= 3
 
 
 def test_noise_that_rises_by_a_decibel_a_second_is_told_of_in_time():
@@ -106,7 +106,7 @@ def test_noise_that_rises_by_a_decibel_a_second_is_told_of_in_time():
 def test_a_voice_after_a_fan_went_off_stands_out_at_once():
     lull = settled(room(1000, 400))
     bursts(lull, room(60, 10))
-    assert bursts(lull, room(200, 5))[-1] == [5] * 11
+    assert bursts(lull, room(200, 10))[-1] == [10] * 6
 
 
 def test_only_the_channel_that_is_listened_to_counts():
@@ -119,18 +119,18 @@ def test_only_the_channel_that_is_listened_to_counts():
         lull = a_lull(2, channel)
         for n in range(400):
             lull.feed(stereo(noise(60, n), noise(60, n + 1000)), hurry=False)
-        return max(len(lull.feed(stereo(noise(60, n), noise(600, n)), hurry=False)) for n in range(5))
+        return max(len(lull.feed(stereo(noise(60, n), noise(600, n)), hurry=False)) for n in range(10))
 
-    assert [heard(0), heard(1), heard(None)] == [0, 11, 11]
+    assert [heard(0), heard(1), heard(None)] == [0, 6, 6]
 
 
 def test_in_a_hurry_all_that_is_kept_goes_on():
     lull = settled(room(60, 400))
-    assert [len(burst) // 640 for burst in lull.feed(noise(60, 1), hurry=True)] == [5] * 10 + [1]
+    assert [len(burst) // 640 for burst in lull.feed(noise(60, 1), hurry=True)] == [10] * 5 + [1]
 
 
 def test_long_periods_are_bursts_of_their_own():
-    lull = a_lull(period_s=0.2)
+    lull = a_lull(period_s=0.4)
     assert [len(lull.feed(noise(60, n) * 10, hurry=False)) for n in range(3)] == [1, 1, 1]
 
 
@@ -150,5 +150,5 @@ def test_what_goes_on_is_in_order_and_whole_around_what_stands_out(parts):
     assert numbers == sorted(set(numbers))
     assert set(range(len(periods))[-50:]) <= set(numbers)
     loud = {n for n, (amplitude, _) in enumerate(numbered) if amplitude == 5000}
-    begins = {n for n in loud if n - 1 not in loud}
+    begins = {n for n in loud if not loud & set(range(n - 20, n))}  # a shorter pause is in no burst of its own
     assert begins <= set(numbers)
