@@ -150,5 +150,6 @@ def test_what_goes_on_is_in_order_and_whole_around_what_stands_out(parts):
     assert numbers == sorted(set(numbers))
     assert set(range(len(periods))[-50:]) <= set(numbers)
     loud = {n for n, (amplitude, _) in enumerate(numbered) if amplitude == 5000}
-    begins = {n for n in loud if not loud & set(range(n - 20, n))}  # a shorter pause is in no burst of its own
+    # A shorter pause is in no burst of its own.
+    begins = {n for n in loud if not loud & set(range(n - 20, n))}
     assert begins <= set(numbers)
