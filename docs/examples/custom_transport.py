@@ -1,6 +1,6 @@
 """Another way to carry the frames: here the usual one, with a count of what passes.
 
-A transport is one connection: `connect`, `send`, `receive`, `close`, `queued_bytes`, as
+A transport is one connection: `connect`, `send`, `receive_into`, `close`, `queued_bytes`, as
 `daemon/realtime/transports/port.py` says. One is made for every connection, also after a loss.
 
 Run: OPENAI_API_KEY=... python docs/examples/custom_transport.py (README.md here: without a key)
@@ -12,8 +12,10 @@ import asyncio
 import os
 import sys
 from collections import Counter
+from typing import NoReturn
 
 from daemon.realtime import OpenAIRealtimeWebSocketModel, RealtimeAgent, RealtimeRunner
+from daemon.realtime.transports.port import OnFrame
 from daemon.realtime.transports.websocket import WebSocketTransport
 
 URL = "wss://api.openai.com/v1/realtime?model=gpt-realtime"
@@ -31,10 +33,12 @@ class Counted:
         self._frames["sent"] += 1
         self._carrier.send(text)
 
-    async def receive(self) -> str | bytes:
-        frame = await self._carrier.receive()
-        self._frames["received"] += 1
-        return frame
+    async def receive_into(self, on_frame: OnFrame) -> NoReturn:
+        def count(frame: str | bytes) -> None:
+            self._frames["received"] += 1
+            on_frame(frame)
+
+        await self._carrier.receive_into(count)
 
     async def close(self) -> None:
         await self._carrier.close()

@@ -206,8 +206,11 @@ def test_partial_user_transcripts_are_events() -> None:
             await talk.speak()
             await talk.until("user_transcript_delta")
             await talk.until_true(lambda: "turn on the light" in str(talk.session.history), "transcript")
-            said = "".join(event.delta for event in talk.of("user_transcript_delta"))
-            assert said == "turn on the light"
+
+            def said() -> str:
+                return "".join(event.delta for event in talk.of("user_transcript_delta"))
+
+            await talk.until_true(lambda: said() == "turn on the light", "all of its parts")
 
     asyncio.run(run())
 
