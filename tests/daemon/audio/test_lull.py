@@ -19,8 +19,8 @@ LEARNING = 150  # periods: 3 s
 
 
 def noise(amplitude: int, seed: int) -> bytes:
-    chance = random.Random(seed)
-    return array("h", (chance.randint(-amplitude, amplitude) for _ in range(FRAMES))).tobytes()
+    even = array("b", random.Random(seed).randbytes(FRAMES))
+    return array("h", (sample * amplitude // 128 for sample in even)).tobytes()
 
 
 def room(amplitude: int, periods: int, seed: int = 0) -> list[bytes]:
