@@ -43,9 +43,8 @@ bench-check: ## fail if a conversation takes 5 % more instructions or memory tha
 	@.ci/setup bench
 	.venv/bin/python -m tests.bench.check
 
-# Two for each processor: some wait, for a file system or a thread.
 unit: setup ## run the tests that take seconds
-	.venv/bin/python -m pytest --processes=$(shell expr 2 \* $$(nproc)) tests/daemon tests/hw tests/test_architecture.py -m "not long" --hypothesis-profile=desk
+	.venv/bin/python -m pytest -n auto tests/daemon tests/hw tests/test_architecture.py -m "not long" --hypothesis-profile=desk
 
 lint: setup ## judge style
 	.venv/bin/ruff check .

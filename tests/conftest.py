@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 import terse_worker
 from hypothesis import settings
-from side_by_side import pytest_addoption, pytest_runtestloop  # noqa: F401
 from standstill import pytest_runtest_protocol, pytest_terminal_summary, pytest_unconfigure  # noqa: F401
 
 from tests.system.virtual_card import VirtualCard, what_is_missing
