@@ -9,7 +9,7 @@ import sys
 from tests.bench.baseline import FIGURES, complaints, ratios, savings
 from tests.bench.box import talk
 from tests.bench.figures import instructions
-from tests.bench.processes import HERE, BenchError, converse, go_first
+from tests.bench.processes import HERE, BenchError, LateError, converse, go_first
 from tests.bench.server import Plan
 from tests.bench.versions import versions
 
@@ -19,10 +19,10 @@ TURNS = {"floor": 3, "session": 3, "daemon": 2}
 
 
 def measure(client: str) -> dict[str, float]:
-    """What `ratios` wants of each client. Once more if the first time was spoilt, as by a busy machine."""
+    """What `ratios` wants of each client. Once more if the machine was too busy the first time."""
     try:
         return _measured(client)
-    except BenchError as error:
+    except LateError as error:
         print(f"bench-check: once more: {error}", file=sys.stderr)
         return _measured(client)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.bench.box import LISTENING, MICROPHONE_CLOSED, stay, talk
-from tests.bench.processes import VALGRIND, BenchError, Counter, Run, converse
+from tests.bench.processes import VALGRIND, BenchError, Counter, LateError, Run, converse
 from tests.bench.server import BYTES_PER_S, DELTA_BYTES, Plan
 
 SHORT_TURNS = 3
@@ -64,14 +64,14 @@ def _counted(client: str, plan: Plan, counter: Counter) -> Conversation:
 def conversation_of_box(run: Run, plan: Plan) -> Conversation:
     """A daemon goes on listening until it is stopped; of a conversation one half is listening.
 
-    Raises `BenchError` if it was not held in time: its devices go by the clock, and what they miss on a busy
+    Raises `LateError` if it was not held in time: its devices go by the clock, and what they miss on a busy
     machine would be missing here.
     """
     assert run.instructions is not None
     sent_at = run.server["delta_at"].values()
     took_s, planned_s = max(sent_at) - min(sent_at), plan.turns * plan.turn_s - DELTA_BYTES / BYTES_PER_S
     if took_s > MOST_LATE * planned_s:
-        raise BenchError(f"an answer of {planned_s:.1f} s took {took_s:.1f} s: is the machine too busy?")
+        raise LateError(f"an answer of {planned_s:.1f} s took {took_s:.1f} s: is the machine too busy?")
     listened_s = run.server["appended_bytes"] / BYTES_PER_S
     return Conversation((listened_s + plan.turns * plan.turn_s) / 2, run.instructions)
 

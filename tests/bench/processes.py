@@ -35,6 +35,10 @@ class BenchError(Exception):
     """A measurement that did not happen; says what to look at."""
 
 
+class LateError(BenchError):
+    """The machine was too busy for what goes by the clock: the next time may be better."""
+
+
 @dataclass(frozen=True, slots=True)
 class Counter:
     """A program that runs another and writes how many instructions of user space it took.
