@@ -21,6 +21,7 @@ from daemon.realtime.transports.port import OnFrame, TransportClosed, UplinkCong
 from daemon.talk import TalkSettings
 from daemon.volume import VolumeSettings
 from hw.fakes import FakeButton, FakeMicrophone, FakeSpeaker
+from tests.contract.inbox import hand_on
 
 RATE_HZ = 24_000
 PERIOD_S = 0.01
@@ -68,11 +69,7 @@ class Server:
             self.say("session.updated", session=self.session)
 
     async def receive_into(self, on_frame: OnFrame) -> NoReturn:
-        while True:
-            frame = await self.inbox.get()
-            if isinstance(frame, Exception):
-                raise frame
-            on_frame(frame)
+        await hand_on(self.inbox, on_frame)
 
     async def close(self) -> None:
         pass

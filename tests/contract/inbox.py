@@ -1,11 +1,20 @@
-"""The frames of a transport one at a time, for tests that play its owner."""
+"""The frames of a transport: one at a time, for tests that play its owner, or from a queue, for its fakes."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import NoReturn
 
-from daemon.realtime.transports.port import Transport
+from daemon.realtime.transports.port import OnFrame, Transport
+
+
+async def hand_on(frames: asyncio.Queue[str | Exception], on_frame: OnFrame) -> NoReturn:
+    """`receive_into` of a transport whose server is the test; an exception among the frames is raised."""
+    while True:
+        frame = await frames.get()
+        if isinstance(frame, Exception):
+            raise frame
+        on_frame(frame)
 
 
 class Inbox:

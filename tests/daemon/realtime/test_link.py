@@ -22,6 +22,7 @@ from daemon.realtime.transports.port import (
     TransportRefused,
     UplinkCongested,
 )
+from tests.contract.inbox import hand_on
 
 
 class Wire:
@@ -45,11 +46,7 @@ class Wire:
         self.sent.append(json.loads(text))
 
     async def receive_into(self, on_frame: OnFrame) -> NoReturn:
-        while True:
-            frame = await self.inbox.get()
-            if isinstance(frame, Exception):
-                raise frame
-            on_frame(frame)
+        await hand_on(self.inbox, on_frame)
 
     async def close(self) -> None:
         self.closed = True

@@ -373,20 +373,24 @@ def test_key_is_in_no_message_repr_or_log_line(caplog: pytest.LogCaptureFixture)
 # ---- an open connection ----------------------------------------------
 
 
+async def lost(
+    handler: Callable[[ServerConnection], Awaitable[None]], limits: WebSocketLimits | None = None
+) -> TransportClosed:
+    """How a connection to such a server ends."""
+    async with server(handler, close_timeout=0.05) as url:
+        transport = WebSocketTransport(url, limits=limits)
+        await transport.connect()
+        with pytest.raises(TransportClosed) as caught:
+            await transport.receive_into(print)
+        await transport.close()
+        return caught.value
+
+
 def test_peer_that_vanishes_is_a_close_1006() -> None:
     async def vanish(connection: ServerConnection) -> None:
         connection.transport.abort()
 
-    async def run() -> TransportClosed:
-        async with server(vanish) as url:
-            transport = WebSocketTransport(url)
-            await transport.connect()
-            with pytest.raises(TransportClosed) as caught:
-                await transport.receive_into(print)
-            await transport.close()
-            return caught.value
-
-    assert asyncio.run(run()).code == 1006
+    assert asyncio.run(lost(vanish)).code == 1006
 
 
 def test_peer_that_answers_no_ping_is_lost() -> None:
@@ -394,17 +398,8 @@ def test_peer_that_answers_no_ping_is_lost() -> None:
         connection.transport.pause_reading()
         await connection.wait_closed()
 
-    async def run() -> TransportClosed:
-        limits = WebSocketLimits(ping_interval_s=0.02, ping_timeout_s=0.02, close_timeout_s=0.05)
-        async with server(deaf, close_timeout=0.05) as url:
-            transport = WebSocketTransport(url, limits=limits)
-            await transport.connect()
-            with pytest.raises(TransportClosed) as caught:
-                await transport.receive_into(print)
-            await transport.close()
-            return caught.value
-
-    closed = asyncio.run(run())
+    limits = WebSocketLimits(ping_interval_s=0.02, ping_timeout_s=0.02, close_timeout_s=0.05)
+    closed = asyncio.run(lost(deaf, limits))
     assert (closed.code, closed.reason) == (1006, "no sign of life: it answers no ping")
 
 
@@ -434,16 +429,7 @@ def test_text_that_is_no_utf_8_ends_the_connection() -> None:
         await connection.send(b"\xff", text=True)
         await connection.wait_closed()
 
-    async def run() -> TransportClosed:
-        async with server(send) as url:
-            transport = WebSocketTransport(url)
-            await transport.connect()
-            with pytest.raises(TransportClosed) as caught:
-                await transport.receive_into(print)
-            await transport.close()
-            return caught.value
-
-    assert "invalid start byte" in asyncio.run(run()).reason
+    assert "invalid start byte" in asyncio.run(lost(send)).reason
 
 
 class ServerThread:
