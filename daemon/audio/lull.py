@@ -47,7 +47,7 @@ class Lull:
     180 ms.
 
     The whole daemon with a WAV file of a quiet room at 48 kHz took 9.7 M instructions a second when all of it
-    was listened to in bursts of 100 ms, and takes 2.9 to 3.0.
+    was listened to in bursts of 100 ms, and takes 2.7 to 3.0.
     """
 
     def __init__(self, rate_hz: int, channels: int, channel: int | None, period_s: float) -> None:
